@@ -1,0 +1,25 @@
+// swift-tools-version: 6.0
+
+import PackageDescription
+
+let package = Package(
+    name: "genai-otel-swift",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "GenAIOtel", targets: ["GenAIOtel"]),
+        .library(name: "OllamaPoller", targets: ["OllamaPoller"]),
+        .library(name: "EnginePoller", targets: ["EnginePoller"]),
+    ],
+    targets: [
+        .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "RuntimeSupport"]),
+        .target(name: "OllamaPoller", dependencies: ["RuntimeSupport"]),
+        .target(name: "EnginePoller", dependencies: ["RuntimeSupport"]),
+        .target(name: "RuntimeSupport"),
+
+        .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
+        .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
+        .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
+        .testTarget(name: "EnginePollerTests", dependencies: ["EnginePoller", "TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

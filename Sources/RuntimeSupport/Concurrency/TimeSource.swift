@@ -1,0 +1,43 @@
+// Where time comes from, so that tests can drive it.
+
+import Foundation
+
+/// The two clocks that this package reads, and the waiting that depends on one of them.
+///
+/// Production code uses ``SystemTimeSource``; tests use a manual one and so take no time.
+package protocol TimeSource: Sendable {
+    /// Never goes back; for intervals, deadlines and durations.
+    var now: ContinuousClock.Instant { get }
+
+    /// Nanoseconds since 1970-01-01 UTC; can go back when the date is set.
+    var unixNanoseconds: UInt64 { get }
+
+    /// Like ``Monitor/wait(until:for:)``, with the deadline measured on this time source.
+    func wait<State, Result>(
+        on monitor: Monitor<State>,
+        until deadline: ContinuousClock.Instant?,
+        for condition: (inout State) -> Result?
+    ) -> Result?
+}
+
+/// The machine's own clocks.
+package struct SystemTimeSource: TimeSource {
+    package init() {}
+
+    package var now: ContinuousClock.Instant { .now }
+
+    package var unixNanoseconds: UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        guard time.tv_sec >= 0 else { return 0 }
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    package func wait<State, Result>(
+        on monitor: Monitor<State>,
+        until deadline: ContinuousClock.Instant?,
+        for condition: (inout State) -> Result?
+    ) -> Result? {
+        monitor.wait(until: deadline, for: condition)
+    }
+}

@@ -1,0 +1,119 @@
+// How environment variables are read: one function per kind of value, one warning per value that can't be used.
+
+import Foundation
+
+/// Reads settings from environment variables by OpenTelemetry's rules.
+///
+/// An empty value counts as unset. A value that can't be used is ignored and noted in ``warnings``, by the variable's name.
+package struct EnvironmentReader {
+    /// One line for each value that could not be used, in the order in which they were read.
+    package private(set) var warnings: [String] = []
+    private let environment: [String: String]
+
+    package init(_ environment: [String: String]) {
+        self.environment = environment
+    }
+
+    /// Notes that the value of a variable can't be used.
+    package mutating func warn(_ name: String, _ problem: String) {
+        warnings.append("\(name) \(problem); it is ignored")
+    }
+
+    /// The text with white space trimmed; nil when there is none.
+    package func text(_ name: String) -> String? {
+        let value = environment[name]?.trimmingCharacters(in: .whitespacesAndNewlines)
+        return value?.isEmpty == false ? value : nil
+    }
+
+    /// `true` or `false` in any case.
+    package mutating func boolean(_ name: String) -> Bool? {
+        switch text(name)?.lowercased() {
+        case nil: return nil
+        case "true": return true
+        case "false": return false
+        case let other?:
+            warn(name, "is \(quoted(other)), neither \"true\" nor \"false\"")
+            return nil
+        }
+    }
+
+    /// A whole number of milliseconds greater than 0.
+    package mutating func milliseconds(_ name: String) -> Duration? {
+        guard let text = text(name) else { return nil }
+        guard let number = Int64(text), number > 0, number <= Self.longest.components.seconds * 1000 else {
+            warn(name, "is \(quoted(text)), not a whole number of milliseconds from 1 to a year's")
+            return nil
+        }
+        return .milliseconds(number)
+    }
+
+    /// A decimal number of seconds greater than 0.
+    package mutating func seconds(_ name: String) -> Duration? {
+        guard let number = positiveNumber(name, "number of seconds", upTo: Double(Self.longest.components.seconds))
+        else {
+            return nil
+        }
+        return .seconds(number)
+    }
+
+    /// A finite decimal number greater than 0 and at most `limit`.
+    package mutating func positiveNumber(_ name: String, _ what: String, upTo limit: Double) -> Double? {
+        guard let text = text(name) else { return nil }
+        guard let number = Double(text), number.isFinite, number > 0, number <= limit else {
+            warn(name, "is \(quoted(text)), not a \(what) greater than 0")
+            return nil
+        }
+        return number
+    }
+
+    /// One of several words, in any case.
+    package mutating func word<Value>(_ name: String, _ words: KeyValuePairs<String, Value>) -> Value? {
+        guard let text = text(name) else { return nil }
+        if let match = words.first(where: { $0.key == text.lowercased() }) { return match.value }
+        warn(name, "is \(quoted(text)), none of \(words.map(\.key).joined(separator: ", "))")
+        return nil
+    }
+
+    /// The parts of a comma-separated list, trimmed, without empty ones.
+    package func list(_ name: String) -> [String] {
+        (text(name) ?? "").split(separator: ",")
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+            .filter { !$0.isEmpty }
+    }
+
+    /// `k=v,k2=v2`: the first `=` splits, white space around is trimmed, keys and values are percent-decoded.
+    ///
+    /// Values may be secrets: a warning names the entry by its number and key only.
+    package mutating func keyValueList(_ name: String) -> [(key: String, value: String)] {
+        var result: [(key: String, value: String)] = []
+        for (index, entry) in list(name).enumerated() {
+            let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                .map { $0.trimmingCharacters(in: .whitespaces) }
+            guard parts.count == 2, let key = parts[0].removingPercentEncoding, !key.isEmpty else {
+                warn(name, "has an entry (number \(index + 1)) that is not key=value")
+                continue
+            }
+            guard let value = parts[1].removingPercentEncoding else {
+                warn(name, "has a value (of \(quoted(key))) with broken percent-encoding")
+                continue
+            }
+            result.append((key, value))
+        }
+        return result
+    }
+
+    /// An http or https URL.
+    package mutating func endpoint(_ name: String) -> HTTPEndpoint? {
+        guard let text = text(name) else { return nil }
+        do {
+            return try HTTPEndpoint(text)
+        } catch {
+            // The value itself may hold a password.
+            warn(name, "\(error)")
+            return nil
+        }
+    }
+
+    /// No timeout or interval is longer; also keeps arithmetic with durations from overflowing.
+    private static let longest: Duration = .seconds(365 * 86_400)
+}

@@ -1,0 +1,197 @@
+// The delegate side of the HTTP client: collects each answer and enforces what must hold for it.
+
+import Foundation
+
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
+
+/// The requests that are under way in a session, and the delegate that hears of them.
+final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
+    private let answerLimit: Int
+    private let running = Locked<[Int: HTTPExchange]>([:])
+
+    init(answerLimit: Int) {
+        self.answerLimit = answerLimit
+    }
+
+    func begin(_ task: URLSessionTask) -> HTTPExchange {
+        let exchange = HTTPExchange(answerLimit: answerLimit)
+        // Identifiers start anew with each session: what is left of a task of an earlier one is overwritten.
+        running.withLock { $0[task.taskIdentifier] = exchange }
+        return exchange
+    }
+
+    func end(_ task: URLSessionTask) {
+        running.withLock { $0[task.taskIdentifier] = nil }
+    }
+
+    private func exchange(of task: URLSessionTask) -> HTTPExchange? {
+        running.withLock { $0[task.taskIdentifier] }
+    }
+
+    func urlSession(
+        _ session: URLSession,
+        task: URLSessionTask,
+        willPerformHTTPRedirection response: HTTPURLResponse,
+        newRequest request: URLRequest,
+        completionHandler: @escaping @Sendable (URLRequest?) -> Void
+    ) {
+        completionHandler(nil)
+    }
+
+    func urlSession(
+        _ session: URLSession,
+        task: URLSessionTask,
+        didReceive challenge: URLAuthenticationChallenge,
+        completionHandler: @escaping @Sendable (URLSession.AuthChallengeDisposition, URLCredential?) -> Void
+    ) {
+        // On Linux a 401 gets here once its answer is complete, and default handling would never end the task. Whatever
+        // comes before an answer (on Apple's systems also the server's certificate) is the system's to judge.
+        let isAnswered = exchange(of: task)?.settleWithAnswer() ?? false
+        completionHandler(isAnswered ? .rejectProtectionSpace : .performDefaultHandling, nil)
+    }
+
+    func urlSession(
+        _ session: URLSession,
+        dataTask: URLSessionDataTask,
+        didReceive response: URLResponse,
+        completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
+    ) {
+        let isWanted = exchange(of: dataTask)?.receive(response) ?? false
+        completionHandler(isWanted ? .allow : .cancel)
+    }
+
+    func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
+        let isWanted = exchange(of: dataTask)?.receive(data) ?? false
+        if !isWanted { dataTask.cancel() }
+    }
+
+    func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
+        exchange(of: task)?.end(error)
+    }
+}
+
+/// One request's way to its answer.
+final class HTTPExchange: Sendable {
+    private struct State {
+        var response: HTTPResponse?
+        var result: Result<HTTPResponse, HTTPFailure>?
+        var hasEnded = false
+    }
+
+    private let answerLimit: Int
+    private let state = Monitor(State())
+
+    init(answerLimit: Int) {
+        self.answerLimit = answerLimit
+    }
+
+    /// Settles the result, unless it is settled.
+    func finish(_ result: Result<HTTPResponse, HTTPFailure>) {
+        state.mutate { if $0.result == nil { $0.result = result } }
+    }
+
+    /// Settles the result with the answer as far as it has come.
+    ///
+    /// - Returns: false if none has come yet.
+    func settleWithAnswer() -> Bool {
+        state.mutate { state in
+            guard let response = state.response else { return false }
+            if state.result == nil { state.result = .success(response) }
+            return true
+        }
+    }
+
+    func waitForResult(until deadline: ContinuousClock.Instant) -> Result<HTTPResponse, HTTPFailure> {
+        if let result = state.wait(until: deadline, for: { $0.result }) { return result }
+        finish(.failure(.timedOut))
+        return state.read { $0.result } ?? .failure(.timedOut)
+    }
+
+    /// Waits until URLSession has let go of the task.
+    func waitForEnd(until deadline: ContinuousClock.Instant) -> Bool {
+        state.wait(until: deadline) { $0.hasEnded ? true : nil } ?? false
+    }
+
+    /// - Returns: whether the body shall be received.
+    func receive(_ response: URLResponse) -> Bool {
+        guard let response = HTTPResponse(response) else {
+            finish(.failure(.connectionLost))
+            return false
+        }
+        // A redirect's own body is not wanted, and neither is one that URLSession would inflate without a limit.
+        if let coding = response.headers["content-encoding"], coding.lowercased() != "identity" {
+            finish(.failure(.answerEncoded(coding)))
+            return false
+        }
+        if let length = response.headers["content-length"].flatMap({ Int($0) }), length > answerLimit {
+            finish(.failure(.answerTooLarge(limit: answerLimit)))
+            return false
+        }
+        state.mutate { $0.response = response }
+        return true
+    }
+
+    /// - Returns: whether more data shall be received.
+    func receive(_ data: Data) -> Bool {
+        state.mutate { state in
+            guard state.result == nil, state.response != nil else { return false }
+            guard state.response!.body.count + data.count <= answerLimit else {
+                state.response = nil
+                state.result = .failure(.answerTooLarge(limit: answerLimit))
+                return false
+            }
+            state.response!.body.append(contentsOf: data)
+            return true
+        }
+    }
+
+    func end(_ error: (any Error)?) {
+        state.mutate { state in
+            state.hasEnded = true
+            guard state.result == nil else { return }
+            if let error {
+                state.result = .failure(HTTPFailure(error, hasAnswer: state.response != nil))
+            } else {
+                state.result = state.response.map { .success($0) } ?? .failure(.connectionLost)
+            }
+            state.response = nil
+        }
+    }
+}
+
+extension HTTPResponse {
+    fileprivate init?(_ response: URLResponse) {
+        guard let response = response as? HTTPURLResponse else { return nil }
+        self.init(status: response.statusCode)
+        for (name, value) in response.allHeaderFields {
+            guard let name = name as? String, let value = value as? String else { continue }
+            headers[name.lowercased()] = value
+        }
+    }
+}
+
+extension HTTPFailure {
+    /// - Parameter hasAnswer: whether the head of an answer had come before the error.
+    fileprivate init(_ error: any Error, hasAnswer: Bool) {
+        let number = (error as NSError).code
+        let code: URLError.Code? = URLError.Code(rawValue: number)
+        self =
+            switch code {
+            case .timedOut: .timedOut
+            case .cancelled: .cancelled
+            case .cannotConnectToHost: .connectionRefused
+            case .networkConnectionLost, .badServerResponse, .cannotParseResponse, .zeroByteResource: .connectionLost
+            // On Linux: bytes that are not HTTP look like another protocol, and a body that ends early is an unknown error.
+            case .unsupportedURL: .connectionLost
+            case .unknown where hasAnswer: .connectionLost
+            case .cannotFindHost, .dnsLookupFailed: .hostNotFound
+            case .secureConnectionFailed, .serverCertificateUntrusted, .serverCertificateHasBadDate,
+                .serverCertificateNotYetValid, .serverCertificateHasUnknownRoot, .clientCertificateRejected,
+                .clientCertificateRequired:
+                .tlsFailed
+            default: .other(code: number)
+            }
+    }
+}

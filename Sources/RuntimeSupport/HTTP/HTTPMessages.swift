@@ -1,0 +1,94 @@
+// Requests, answers and failures of the HTTP client, as plain values.
+
+import Foundation
+
+/// One HTTP request.
+package struct HTTPRequest: Sendable {
+    package var method: String
+    package var endpoint: HTTPEndpoint
+    package var headers: [HTTPHeader]
+    package var body: Data?
+
+    package init(method: String = "GET", endpoint: HTTPEndpoint, headers: [HTTPHeader] = [], body: Data? = nil) {
+        self.method = method
+        self.endpoint = endpoint
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// A header field. Its value may be a secret: it is never logged.
+package struct HTTPHeader: Sendable, Equatable {
+    package var name: String
+    package var value: String
+
+    package init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// A complete answer, of any status; redirects (3xx) arrive as they are.
+package struct HTTPResponse: Sendable {
+    package var status: Int
+    /// Names in lower case.
+    package var headers: [String: String]
+    package var body: [UInt8]
+
+    package init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// Why there is no complete answer.
+package enum HTTPFailure: Error, Sendable, Equatable {
+    /// The deadline passed first.
+    case timedOut
+    /// The caller's cancellation was raised first.
+    case cancelled
+    /// Nobody listens at the address, or it can't be reached.
+    case connectionRefused
+    /// The connection ended before the answer was complete, or what came was not HTTP.
+    case connectionLost
+    /// The host name could not be resolved.
+    case hostNotFound
+    /// The server's certificate is not trusted, or the TLS handshake failed.
+    case tlsFailed
+    /// The answer is larger than the client accepts, in bytes.
+    case answerTooLarge(limit: Int)
+    /// The answer is compressed although `identity` was asked for.
+    case answerEncoded(String)
+    /// Anything else, by the platform's error code.
+    case other(code: Int)
+}
+
+extension HTTPFailure: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .timedOut: "timed out"
+        case .cancelled: "cancelled"
+        case .connectionRefused: "connection refused"
+        case .connectionLost: "connection lost before the answer was complete"
+        case .hostNotFound: "host not found"
+        case .tlsFailed: "TLS handshake failed or certificate not trusted"
+        case .answerTooLarge(let limit): "answer larger than \(limit) bytes"
+        case .answerEncoded(let coding): "answer is encoded (\(quoted(coding))) although that was not asked for"
+        case .other(let code): "request failed (NSURLErrorDomain \(code))"
+        }
+    }
+}
+
+/// Sends requests: the HTTP client, or a test's stand-in for it.
+package protocol HTTPTransport: Sendable {
+    /// Sends `request` and blocks until the answer is complete, the deadline has passed or the cancellation is raised.
+    func send(
+        _ request: HTTPRequest,
+        deadline: ContinuousClock.Instant,
+        cancellation: Cancellation
+    ) -> Result<HTTPResponse, HTTPFailure>
+
+    /// Ends all connections. Requests that are under way fail as cancelled; the transport can't be used again.
+    func close()
+}

@@ -1,0 +1,60 @@
+// The package's own log: filters by level, makes lines safe to print, hands them on.
+
+import Foundation
+
+/// Writes lines to a ``LogHandler``.
+package struct Log: Sendable {
+    package let level: LogLevel
+    private let handler: LogHandler
+
+    package init(level: LogLevel = .info, handler: @escaping LogHandler = Log.standardError) {
+        self.level = level
+        self.handler = handler
+    }
+
+    package func debug(_ message: @autoclosure () -> String) { write(.debug, message) }
+    package func info(_ message: @autoclosure () -> String) { write(.info, message) }
+    package func warning(_ message: @autoclosure () -> String) { write(.warning, message) }
+    package func error(_ message: @autoclosure () -> String) { write(.error, message) }
+
+    package func write(_ level: LogLevel, _ message: () -> String) {
+        guard level >= self.level else { return }
+        handler(level, escapingControlCharacters(message()))
+    }
+
+    /// The default handler: `<time> WARNING [genai-otel] <message>` on standard error.
+    @Sendable
+    package static func standardError(_ level: LogLevel, _ message: String) {
+        let time = Date.now.formatted(.iso8601)
+        let line = "\(time) \(String(describing: level).uppercased()) [genai-otel] \(message)\n"
+        // Not through stdio: a line is one write, so lines of several threads do not mix.
+        try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
+    }
+}
+
+/// The text with control characters, line separators and text-direction overrides written as `\n`, `\u{1b}` and the
+/// like: what a server sends must not be able to forge a line of a log or move a terminal's cursor.
+package func escapingControlCharacters(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: \.isUnsafeToPrint) else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+        result += scalar.isUnsafeToPrint ? scalar.escaped(asASCII: true) : String(scalar)
+    }
+    return result
+}
+
+/// The text escaped, in quotes and cut to `limit` characters: for quoting input in a message.
+package func quoted(_ text: String, limit: Int = 100) -> String {
+    let start = text.unicodeScalars.prefix(limit)
+    let isCut = start.endIndex < text.unicodeScalars.endIndex
+    return "\"\(escapingControlCharacters(String(String.UnicodeScalarView(start))))\(isCut ? "…" : "")\""
+}
+
+extension Unicode.Scalar {
+    fileprivate var isUnsafeToPrint: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
+}

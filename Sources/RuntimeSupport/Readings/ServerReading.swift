@@ -1,0 +1,79 @@
+// What one look at a model server gives: the plain values that pollers hand on.
+
+/// Which server a reading is from. Its three parts become the attributes of every point.
+public struct ServerIdentity: Sendable, Hashable {
+    /// Attribute `engine`: `ollama`, `vllm`, `tgi`, `sglang`, `llama.cpp`, ... or a name of the application's own.
+    /// Nil while the engine could not be recognised; the attribute is then left out.
+    public var engine: String?
+    /// Attribute `server.address`: host name or IP address.
+    public var address: String
+    /// Attribute `server.port`.
+    public var port: Int
+
+    /// Makes an identity; no part is checked here.
+    public init(engine: String?, address: String, port: Int) {
+        self.engine = engine
+        self.address = address
+        self.port = port
+    }
+}
+
+/// The state of one model server at one moment.
+///
+/// Absent is not zero: a figure that the server does not report is nil, and gives no point.
+public struct ServerReading: Sendable, Equatable {
+    /// The server that was read.
+    public var server: ServerIdentity
+    /// Whether it could be reached and understood. When false, every other figure is ignored.
+    public var isUp: Bool
+    /// Number of models in memory, 0 or more.
+    public var modelsLoaded: Int?
+    /// The figures of each model. A server that does not say which model they belong to has one entry with a nil name.
+    public var models: [ModelReading]
+
+    /// Makes a reading; figures out of range are mended where the reading is recorded, not here.
+    public init(server: ServerIdentity, isUp: Bool = true, modelsLoaded: Int? = nil, models: [ModelReading] = []) {
+        self.server = server
+        self.isUp = isUp
+        self.modelsLoaded = modelsLoaded
+        self.models = models
+    }
+
+    /// The reading of a server that could not be reached or understood.
+    public static func down(_ server: ServerIdentity) -> ServerReading {
+        ServerReading(server: server, isUp: false)
+    }
+}
+
+/// The figures of one model on one server.
+public struct ModelReading: Sendable, Equatable {
+    /// Attribute `model`; nil where the server does not tell.
+    public var model: String?
+    /// KV-cache usage in percent, 0 to 100. For Ollama: the model's share of the GPU memory.
+    public var kvCacheUsage: Double?
+    /// GPU memory that the model occupies, in bytes.
+    public var vram: Int?
+    /// Requests that are being executed.
+    public var requestsRunning: Int?
+    /// Requests that wait in the server's queue.
+    public var requestsWaiting: Int?
+    /// The most requests that the server executes at once.
+    public var requestsMax: Int?
+
+    /// Makes an entry; what is not given is not reported.
+    public init(
+        model: String?,
+        kvCacheUsage: Double? = nil,
+        vram: Int? = nil,
+        requestsRunning: Int? = nil,
+        requestsWaiting: Int? = nil,
+        requestsMax: Int? = nil
+    ) {
+        self.model = model
+        self.kvCacheUsage = kvCacheUsage
+        self.vram = vram
+        self.requestsRunning = requestsRunning
+        self.requestsWaiting = requestsWaiting
+        self.requestsMax = requestsMax
+    }
+}

@@ -1,0 +1,145 @@
+import Foundation
+import RuntimeSupport
+import TestSupport
+import Testing
+
+@Suite("HTTPClient, against a real server")
+struct HTTPClientTests {
+    private func get(
+        _ server: LoopbackServer,
+        _ path: String = "/",
+        within limit: Duration = .seconds(10),
+        cancellation: Cancellation = Cancellation()
+    ) throws -> Result<HTTPResponse, HTTPFailure> {
+        let client = HTTPClient(userAgent: "test/1", answerLimit: 1000)
+        defer { client.close() }
+        let request = HTTPRequest(endpoint: try HTTPEndpoint(server.url + path))
+        return client.send(request, deadline: .now + limit, cancellation: cancellation)
+    }
+
+    @Test("an answer arrives with status, headers and body")
+    func answer() throws {
+        let server = try LoopbackServer(always: .json(#"{"a":1}"#, status: 418))
+        defer { server.stop() }
+        let response = try get(server, "/path?q=1").get()
+        #expect(response.status == 418)
+        #expect(response.headers["content-type"] == "application/json")
+        #expect(response.body == Array(#"{"a":1}"#.utf8))
+        let request = try #require(server.requests.first)
+        #expect(request.method == "GET")
+        #expect(request.target == "/path?q=1")
+        #expect(request.headers["user-agent"] == "test/1")
+        #expect(request.headers["accept-encoding"] == "identity")
+    }
+
+    @Test("requests one after another share a connection")
+    func keepAlive() throws {
+        let server = try LoopbackServer(always: .text("ok"))
+        defer { server.stop() }
+        let client = HTTPClient(userAgent: "test/1")
+        defer { client.close() }
+        let request = HTTPRequest(
+            method: "POST",
+            endpoint: try HTTPEndpoint(server.url),
+            headers: [HTTPHeader("Content-Type", "application/json")],
+            body: Data("hello".utf8)
+        )
+        for _ in 0..<5 {
+            let result = client.send(request, deadline: .now + .seconds(10), cancellation: Cancellation())
+            #expect(try result.get().status == 200)
+        }
+        #expect(Set(server.requests.map(\.connection)) == [0])
+        #expect(server.requests.allSatisfy { $0.body == Data("hello".utf8) })
+        #expect(server.requests.allSatisfy { $0.headers["content-type"] == "application/json" })
+    }
+
+    @Test("a redirect is handed over, not followed", arguments: [301, 302, 303, 307, 308])
+    func redirect(status: Int) throws {
+        let target = try LoopbackServer(always: .text("caught"))
+        defer { target.stop() }
+        let server = try LoopbackServer(always: .response(status, headers: ["Location": target.url]))
+        defer { server.stop() }
+        #expect(try get(server).get().status == status)
+        #expect(target.requests.isEmpty)
+    }
+
+    @Test("nobody listening is a refused connection")
+    func refused() throws {
+        let server = try LoopbackServer(always: .close)
+        server.stop()
+        #expect(throws: HTTPFailure.connectionRefused) { try get(server).get() }
+    }
+
+    @Test("a closed or reset connection and bytes that are not HTTP are a lost connection")
+    func lost() throws {
+        let truncated = Data("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".utf8)
+        let noHTTP = Data("\u{16}\u{3} this is not HTTP\r\n\r\n".utf8)
+        for answer in [LoopbackAnswer.close, .reset, .raw(truncated), .raw(noHTTP)] {
+            let server = try LoopbackServer(always: answer)
+            defer { server.stop() }
+            #expect(throws: HTTPFailure.connectionLost, "\(answer)") { try get(server).get() }
+        }
+    }
+
+    @Test("the deadline holds against a server that hangs or drips")
+    func deadline() throws {
+        for answer in [LoopbackAnswer.hang, .drip(interval: .milliseconds(5))] {
+            let server = try LoopbackServer(always: answer)
+            defer { server.stop() }
+            #expect(throws: HTTPFailure.timedOut) { try get(server, within: .milliseconds(150)).get() }
+            #expect(eventually { server.openConnections == 0 }, "the connection is given up")
+        }
+    }
+
+    @Test("a cancellation ends a request that is under way")
+    func cancellation() throws {
+        let cancellation = Cancellation()
+        let server = try LoopbackServer { _ in
+            cancellation.cancel()
+            return .hang
+        }
+        defer { server.stop() }
+        #expect(throws: HTTPFailure.cancelled) { try get(server, cancellation: cancellation).get() }
+        #expect(throws: HTTPFailure.cancelled) { try get(server, cancellation: cancellation).get() }
+        #expect(server.requests.count == 1)
+    }
+
+    @Test("an answer over the limit is refused, announced or not")
+    func tooLarge() throws {
+        let announced = LoopbackAnswer.response(200, body: Data(repeating: 32, count: 1001))
+        for answer in [announced, .flood] {
+            let server = try LoopbackServer(always: answer)
+            defer { server.stop() }
+            #expect(throws: HTTPFailure.answerTooLarge(limit: 1000)) { try get(server).get() }
+            #expect(eventually { server.openConnections == 0 }, "the connection is given up")
+        }
+    }
+
+    @Test("an answer that is compressed unasked is refused")
+    func encoded() throws {
+        let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": "gzip"], body: Data([1, 2]))
+        let server = try LoopbackServer(always: answer)
+        defer { server.stop() }
+        #expect(throws: HTTPFailure.answerEncoded("gzip")) { try get(server).get() }
+    }
+
+    @Test("user info becomes an Authorization header and stays out of the URL")
+    func userInfo() throws {
+        let server = try LoopbackServer(always: .text("ok"))
+        defer { server.stop() }
+        let client = HTTPClient(userAgent: "test/1")
+        defer { client.close() }
+        let endpoint = try HTTPEndpoint("http://me:s3cret@127.0.0.1:\(server.port)/x?token=t0p#f")
+        _ = client.send(HTTPRequest(endpoint: endpoint), deadline: .now + .seconds(10), cancellation: Cancellation())
+        #expect(server.requests.first?.headers["authorization"] == "Basic bWU6czNjcmV0")
+        #expect(server.requests.first?.target == "/x?token=t0p")
+        #expect(endpoint.description == "http://127.0.0.1:\(server.port)/x")
+    }
+
+    @Test("a password challenge is handed over as an answer")
+    func challenge() throws {
+        let server = try LoopbackServer(always: .response(401, headers: ["WWW-Authenticate": "Basic realm=\"x\""]))
+        defer { server.stop() }
+        #expect(try get(server).get().status == 401)
+    }
+}
