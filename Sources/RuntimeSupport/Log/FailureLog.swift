@@ -21,7 +21,7 @@ package final class FailureLog: Sendable {
     }
 
     /// Notes a failure and logs it if it is the first in a row or the last line about it is a minute old.
-    package func failed(_ level: LogLevel = .warning, _ message: @autoclosure () -> String) {
+    package func failed(_ level: LogLevel, _ message: @autoclosure () -> String) {
         let now = timeSource.now
         let suppressed: Int? = failures.withLock { failures in
             guard var current = failures else {

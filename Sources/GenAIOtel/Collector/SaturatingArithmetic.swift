@@ -1,0 +1,22 @@
+// Arithmetic on counts that stops at the ends instead of trapping.
+
+extension Int {
+    /// The sum, held between 0 and `Int.max`.
+    func addingAsCount(_ delta: Int) -> Int {
+        let (sum, overflow) = addingReportingOverflow(delta)
+        return overflow ? (delta > 0 ? .max : 0) : Swift.max(sum, 0)
+    }
+
+    /// The difference, held between 0 and `Int.max`.
+    func subtractingAsCount(_ delta: Int) -> Int {
+        let (difference, overflow) = subtractingReportingOverflow(delta)
+        return overflow ? (delta < 0 ? .max : 0) : Swift.max(difference, 0)
+    }
+}
+
+extension Double {
+    /// The value held between 0 and 100; nil for NaN and infinities.
+    var asPercentage: Double? {
+        isFinite ? Swift.min(Swift.max(self, 0), 100) : nil
+    }
+}

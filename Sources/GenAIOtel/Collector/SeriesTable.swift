@@ -1,0 +1,86 @@
+// The values of one metric by key, laid out so that a snapshot is cheap for those who write.
+
+/// Values by key, with a limit and one slot that all keys beyond it share.
+///
+/// An index that changes only when a series comes or goes stands beside flat arrays. A snapshot shares them all; the
+/// first write after it copies the values, one `memcpy`, and not the dictionary, which would rehash every key.
+struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    /// Where a key's value is kept.
+    enum Slot: Equatable {
+        case own(Int)
+        /// The shared slot; `isFirst` when this key was the first to need it.
+        case overflow(Int, isFirst: Bool)
+
+        var isFirstOverflow: Bool {
+            if case .overflow(_, let isFirst) = self { isFirst } else { false }
+        }
+
+        fileprivate var position: Int {
+            switch self {
+            case .own(let position), .overflow(let position, _): position
+            }
+        }
+    }
+
+    /// What a snapshot takes: the attributes of each series, made once, and its value.
+    struct Series: Sendable {
+        fileprivate(set) var attributes: [[Attribute]] = []
+        fileprivate(set) var values: [Value] = []
+    }
+
+    private(set) var series = Series()
+    private var index: [Key: Int] = [:]
+    /// The key of each slot; nil for the overflow slot.
+    private var keys: [Key?] = []
+    private var overflowSlot: Int?
+    private let limit: Int
+
+    /// - Parameter limit: the number of keys that get a slot of their own; at least 1.
+    init(limit: Int) {
+        self.limit = max(limit, 1)
+    }
+
+    /// The keys that have a slot of their own, with their values.
+    var entries: [Key: Value] { index.mapValues { series.values[$0] } }
+
+    /// The value in a slot that ``slot(for:initial:attributes:)`` has just given.
+    subscript(slot: Slot) -> Value {
+        _read { yield series.values[slot.position] }
+        _modify { yield &series.values[slot.position] }
+    }
+
+    /// The slot of a key; a new one, holding `initial`, if the key is new and the limit allows it.
+    mutating func slot(for key: Key, initial: Value, attributes: (Key) -> [Attribute]) -> Slot {
+        if let known = index[key] { return .own(known) }
+        if index.count < limit {
+            index[key] = append(key, initial, attributes(key))
+            return .own(series.values.count - 1)
+        }
+        if let overflowSlot { return .overflow(overflowSlot, isFirst: false) }
+        let new = append(nil, initial, [.overflow])
+        overflowSlot = new
+        return .overflow(new, isFirst: true)
+    }
+
+    /// Forgets a key; the last slot takes the place that becomes free.
+    mutating func remove(_ key: Key) {
+        guard let hole = index.removeValue(forKey: key) else { return }
+        let last = series.values.count - 1
+        if hole != last {
+            series.values[hole] = series.values[last]
+            series.attributes[hole] = series.attributes[last]
+            keys[hole] = keys[last]
+            if let moved = keys[hole] { index[moved] = hole } else { overflowSlot = hole }
+        }
+        series.values.removeLast()
+        series.attributes.removeLast()
+        keys.removeLast()
+    }
+
+    private mutating func append(_ key: Key?, _ value: Value, _ attributes: [Attribute]) -> Int {
+        keys.append(key)
+        series.values.append(value)
+        series.attributes.append(attributes)
+        return series.values.count - 1
+    }
+}

@@ -1,0 +1,156 @@
+// The heart of the package: what request handlers write to and exporters read from.
+
+import RuntimeSupport
+
+/// Holds the current values of all metrics.
+///
+/// Every method is thread-safe, returns at once and accepts any input: a value out of range is brought into it, one that
+/// means nothing is ignored with a warning. A call costs one uncontended lock and a few stores; exporting, however much
+/// there is to export, does not hold that lock for longer than it takes to copy the references.
+public final class ServerMetricsCollector: Sendable {
+    struct State: Sendable {
+        var kvCacheUsage: SeriesTable<String, Double>
+        var requestsRunning = 0
+        var requestsWaiting = 0
+        var requestsMax: Int?
+        var readings: ReadingStore
+
+        /// What a snapshot needs, without the indexes: they are not to be copied when a series is added meanwhile.
+        var values: CollectorValues {
+            CollectorValues(
+                kvCacheUsage: kvCacheUsage.series,
+                requestsRunning: requestsRunning,
+                requestsWaiting: requestsWaiting,
+                requestsMax: requestsMax,
+                servers: readings.entries
+            )
+        }
+    }
+
+    let state: Locked<State>
+    private let log: Log
+    private let invalidInput: FailureLog
+    private let timeSource: any TimeSource
+
+    /// - Parameter cardinalityLimit: how many models each metric tells apart; at least 1.
+    package init(cardinalityLimit: Int, log: Log, timeSource: any TimeSource = SystemTimeSource()) {
+        self.log = log
+        self.timeSource = timeSource
+        invalidInput = FailureLog(log: log, timeSource: timeSource)
+        state = Locked(
+            State(
+                kvCacheUsage: SeriesTable(limit: cardinalityLimit),
+                readings: ReadingStore(limit: cardinalityLimit)
+            )
+        )
+    }
+
+    // MARK: KV-cache usage
+
+    /// Sets how much of a model's KV cache is in use.
+    ///
+    /// - Parameters:
+    ///   - model: the model's name, not empty; what is longer than 256 bytes of UTF-8 is cut.
+    ///   - percent: 0 to 100; values outside are clamped, NaN and infinities are ignored with a warning.
+    public func setKVCacheUsage(model: String, percent: Double) {
+        guard let percent = percent.asPercentage else {
+            return invalidInput.failed(.warning, "KV-cache usage \(percent) of \(quoted(model)) is ignored")
+        }
+        guard !model.isEmpty else {
+            return invalidInput.failed(.warning, "KV-cache usage without a model's name is ignored")
+        }
+        let model = Attribute.cut(model)
+        let isFirstOverflow = state.withLock { state in
+            let slot = state.kvCacheUsage.slot(for: model, initial: 0) { [Attribute("model", .string($0))] }
+            state.kvCacheUsage[slot] = percent
+            return slot.isFirstOverflow
+        }
+        if isFirstOverflow {
+            log.warning("More models than the cardinality limit allows: new ones share a point with otel.metric.overflow")
+        }
+    }
+
+    /// Forgets a model's KV-cache usage: it is no longer exported. Unknown names are ignored.
+    public func removeModel(_ model: String) {
+        let model = Attribute.cut(model)
+        state.withLock { $0.kvCacheUsage.remove(model) }
+    }
+
+    /// The KV-cache usage in percent that the application has set, by model.
+    public var kvCacheUsage: [String: Double] {
+        // The table is copied under the lock (a few references), the dictionary built outside it.
+        state.withLock { $0.kvCacheUsage }.entries
+    }
+
+    // MARK: Requests
+
+    /// Sets the number of requests that are being executed; negative counts become 0.
+    public func setRequestsRunning(_ count: Int) { state.withLock { $0.requestsRunning = max(count, 0) } }
+
+    /// Sets the number of requests that wait in the queue; negative counts become 0.
+    public func setRequestsWaiting(_ count: Int) { state.withLock { $0.requestsWaiting = max(count, 0) } }
+
+    /// Sets the most requests that can be executed at once; negative counts become 0.
+    ///
+    /// Nothing is exported before the first call: a 0 would make every query for the share of the capacity divide by it.
+    public func setRequestsMax(_ count: Int) { state.withLock { $0.requestsMax = max(count, 0) } }
+
+    /// Adds to the requests that are being executed. The result is held between 0 and `Int.max`.
+    public func incrementRequestsRunning(by delta: Int = 1) {
+        state.withLock { $0.requestsRunning = $0.requestsRunning.addingAsCount(delta) }
+    }
+
+    /// Takes from the requests that are being executed. The result is held between 0 and `Int.max`.
+    public func decrementRequestsRunning(by delta: Int = 1) {
+        state.withLock { $0.requestsRunning = $0.requestsRunning.subtractingAsCount(delta) }
+    }
+
+    /// Adds to the requests that wait. The result is held between 0 and `Int.max`.
+    public func incrementRequestsWaiting(by delta: Int = 1) {
+        state.withLock { $0.requestsWaiting = $0.requestsWaiting.addingAsCount(delta) }
+    }
+
+    /// Takes from the requests that wait. The result is held between 0 and `Int.max`.
+    public func decrementRequestsWaiting(by delta: Int = 1) {
+        state.withLock { $0.requestsWaiting = $0.requestsWaiting.subtractingAsCount(delta) }
+    }
+
+    /// The number of requests that are being executed, as the application set it; 0 at first.
+    public var requestsRunning: Int { state.withLock { $0.requestsRunning } }
+
+    /// The number of requests that wait, as the application set it; 0 at first.
+    public var requestsWaiting: Int { state.withLock { $0.requestsWaiting } }
+
+    /// The most requests that can be executed at once; nil until it is set.
+    public var requestsMax: Int? { state.withLock { $0.requestsMax } }
+
+    // MARK: Polled servers
+
+    /// The newest reading of every polled server, in the order in which the servers were first seen.
+    public var readings: [ServerReading] { state.withLock { $0.readings }.newest }
+
+    /// Takes over what a poller has read; it replaces the earlier reading of the same server.
+    ///
+    /// `instrument()` connects its own pollers to this. An application that polls servers by itself calls it too.
+    /// Names are cut to 256 bytes, percentages and counts brought into range, what means nothing is left out.
+    public func record(_ reading: ServerReading) {
+        let reading = reading.sanitized()
+        let now = timeSource.now
+        let firstOverflow = state.withLock { $0.readings.record(reading, at: now) }
+        if let firstOverflow { log.warning(firstOverflow) }
+    }
+
+    // MARK: Export
+
+    /// The values as they are now.
+    ///
+    /// - Parameter time: what the snapshot is stamped with, in nanoseconds since 1970.
+    package func snapshot(time: UInt64) -> MetricSnapshot {
+        let now = timeSource.now
+        let values = state.withLock { state in
+            state.readings.forgetDeparted(at: now)
+            return state.values
+        }
+        return SnapshotBuilder(values).build(time: time)
+    }
+}

@@ -1,0 +1,35 @@
+// What tells the points of one metric apart.
+
+/// One attribute of a point or of the resource.
+package struct Attribute: Sendable, Hashable {
+    package var key: String
+    package var value: AttributeValue
+
+    package init(_ key: String, _ value: AttributeValue) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// The kinds of attribute values that this package uses.
+package enum AttributeValue: Sendable, Hashable {
+    case string(String)
+    case int(Int)
+    case bool(Bool)
+}
+
+extension Attribute {
+    /// The longest attribute value from outside, in bytes of UTF-8.
+    package static let longestValue = 256
+
+    /// Marks the point that everything beyond the cardinality limit shares (metrics SDK specification, overflow attribute).
+    static let overflow = Attribute("otel.metric.overflow", .bool(true))
+
+    /// The text as an attribute's value, cut to ``longestValue`` bytes without splitting a character's code.
+    static func cut(_ text: String) -> String {
+        guard text.utf8.count > longestValue else { return text }
+        var end = text.utf8.index(text.startIndex, offsetBy: longestValue)
+        while end.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: end) }
+        return String(text[..<end])
+    }
+}

@@ -1,0 +1,47 @@
+// The table of metrics that this package reports.
+
+/// Name, unit and meaning of a metric.
+package struct MetricDescriptor: Sendable, Hashable {
+    package let name: String
+    /// In UCUM notation.
+    package let unit: String
+    package let description: String
+}
+
+extension MetricDescriptor {
+    package static let kvCacheUsage = MetricDescriptor(
+        name: "gen_ai.server.kv_cache.usage",
+        unit: "%",
+        description: "GPU KV-cache usage percentage (0-100)"
+    )
+    package static let requestsRunning = MetricDescriptor(
+        name: "gen_ai.server.requests.running",
+        unit: "{request}",
+        description: "Number of requests currently executing"
+    )
+    package static let requestsWaiting = MetricDescriptor(
+        name: "gen_ai.server.requests.waiting",
+        unit: "{request}",
+        description: "Number of requests waiting in queue"
+    )
+    package static let requestsMax = MetricDescriptor(
+        name: "gen_ai.server.requests.max",
+        unit: "{request}",
+        description: "Maximum concurrent request capacity"
+    )
+    package static let modelsLoaded = MetricDescriptor(
+        name: "gen_ai.server.models.loaded",
+        unit: "{model}",
+        description: "Number of models that the server holds in memory"
+    )
+    package static let modelVRAM = MetricDescriptor(
+        name: "gen_ai.server.model.vram",
+        unit: "By",
+        description: "GPU memory that a loaded model occupies"
+    )
+    package static let up = MetricDescriptor(
+        name: "gen_ai.server.up",
+        unit: "",
+        description: "Whether the polled server could be reached and understood (1) or not (0)"
+    )
+}
