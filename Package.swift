@@ -9,6 +9,7 @@ let package = Package(
         .library(name: "GenAIOtel", targets: ["GenAIOtel"]),
         .library(name: "OllamaPoller", targets: ["OllamaPoller"]),
         .library(name: "EnginePoller", targets: ["EnginePoller"]),
+        .executable(name: "server-metrics-example", targets: ["ServerMetricsExample"]),
     ],
     targets: [
         .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "RuntimeSupport"]),
@@ -16,7 +17,14 @@ let package = Package(
         .target(name: "EnginePoller", dependencies: ["RuntimeSupport"]),
         .target(name: "RuntimeSupport"),
 
+        .executableTarget(
+            name: "ServerMetricsExample",
+            dependencies: ["GenAIOtel"],
+            path: "Examples/ServerMetricsExample"
+        ),
+
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
+        .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
         .testTarget(name: "EnginePollerTests", dependencies: ["EnginePoller", "TestSupport"]),

@@ -66,7 +66,9 @@ public final class ServerMetricsCollector: Sendable {
             return slot.isFirstOverflow
         }
         if isFirstOverflow {
-            log.warning("More models than the cardinality limit allows: new ones share a point with otel.metric.overflow")
+            log.warning(
+                "More models than the cardinality limit allows: new ones share a point with otel.metric.overflow"
+            )
         }
     }
 

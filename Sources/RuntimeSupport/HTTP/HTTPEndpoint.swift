@@ -13,34 +13,40 @@ package struct HTTPEndpoint: Sendable, Hashable {
     /// The port, or the scheme's default.
     package let port: Int
 
+    /// The URL with its user info, as it was given: a secret.
+    package let urlWithUserInfo: URL
+
     /// Takes an absolute http or https URL with a host; throws ``Invalid`` otherwise.
     package init(_ text: String) throws {
-        guard var parts = URLComponents(string: text) else { throw Invalid.notAURL }
+        guard let parts = URLComponents(string: text) else { throw Invalid.notAURL }
+        try self.init(parts)
+    }
+
+    private init(_ given: URLComponents) throws {
+        var parts = given
         guard let scheme = parts.scheme?.lowercased(), scheme == "http" || scheme == "https" else {
             throw Invalid.scheme
         }
         guard let host = parts.host, !host.isEmpty else { throw Invalid.host }
         if let port = parts.port, !(1...65535).contains(port) { throw Invalid.port }
-
-        if let user = parts.user {
-            let credentials = Data("\(user):\(parts.password ?? "")".utf8)
-            authorization = "Basic \(credentials.base64EncodedString())"
-        } else {
-            authorization = nil
+        parts.scheme = scheme
+        parts.fragment = nil
+        let complete = parts.url
+        authorization = parts.user.map { user in
+            "Basic \(Data("\(user):\(parts.password ?? "")".utf8).base64EncodedString())"
         }
         parts.user = nil
         parts.password = nil
-        parts.fragment = nil
-        parts.scheme = scheme
-        guard let url = parts.url else { throw Invalid.notAURL }
+        guard let complete, let url = parts.url else { throw Invalid.notAURL }
         self.url = url
         self.host = host.trimmingCharacters(in: ["[", "]"])
-        self.port = parts.port ?? (scheme == "https" ? 443 : 80)
+        port = parts.port ?? (scheme == "https" ? 443 : 80)
+        urlWithUserInfo = complete
     }
 
     /// The same server with another path; the query is dropped.
     package func replacingPath(_ path: String) -> HTTPEndpoint {
-        HTTPEndpoint(self) { parts in
+        changed { parts in
             parts.path = path
             parts.query = nil
         }
@@ -48,19 +54,16 @@ package struct HTTPEndpoint: Sendable, Hashable {
 
     /// `path` appended to this endpoint's own, with exactly one slash between.
     package func appendingPath(_ path: String) -> HTTPEndpoint {
-        HTTPEndpoint(self) { parts in
+        changed { parts in
             let base = parts.percentEncodedPath
             parts.percentEncodedPath = base.hasSuffix("/") ? base + path : "\(base)/\(path)"
         }
     }
 
-    private init(_ other: HTTPEndpoint, change: (inout URLComponents) -> Void) {
-        var parts = URLComponents(url: other.url, resolvingAgainstBaseURL: false) ?? URLComponents()
+    private func changed(_ change: (inout URLComponents) -> Void) -> HTTPEndpoint {
+        guard var parts = URLComponents(url: urlWithUserInfo, resolvingAgainstBaseURL: false) else { return self }
         change(&parts)
-        url = parts.url ?? other.url
-        authorization = other.authorization
-        host = other.host
-        port = other.port
+        return (try? HTTPEndpoint(parts)) ?? self
     }
 
     /// Why a text is no usable endpoint.

@@ -26,6 +26,14 @@ package struct HTTPHeader: Sendable, Equatable {
         self.name = name
         self.value = value
     }
+
+    /// Whether name and value can be sent: a token (RFC 9110, section 5.1), and no CR, LF or NUL.
+    package static func isValid(name: String, value: String) -> Bool {
+        let isToken = name.utf8.allSatisfy { byte in
+            byte > 0x20 && byte < 0x7F && !"\"(),/:;<=>?@[\\]{}".utf8.contains(byte)
+        }
+        return !name.isEmpty && isToken && !value.utf8.contains { $0 == 0x0D || $0 == 0x0A || $0 == 0 }
+    }
 }
 
 /// A complete answer, of any status; redirects (3xx) arrive as they are.

@@ -1,0 +1,113 @@
+// How each setting is read from the environment (OpenTelemetry environment-variable specification).
+
+import Foundation
+
+extension Configuration {
+    /// Reads the settings from the environment. Never fails: see ``warnings``.
+    ///
+    /// - Parameter environment: variables by name; by default those of this process.
+    public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+        var reader = EnvironmentReader(environment)
+        isDisabled = reader.boolean("OTEL_SDK_DISABLED") ?? false
+        exporters = Self.exporters(reading: &reader)
+        exportInterval = reader.milliseconds("OTEL_METRIC_EXPORT_INTERVAL") ?? Self.defaultExportInterval
+        exportTimeout = reader.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT") ?? Self.defaultExportTimeout
+        otlp = OTLPConfiguration(reading: &reader)
+        cardinalityLimit = Self.defaultCardinalityLimit
+        logLevel = reader.first("GENAI_LOG_LEVEL", "OTEL_LOG_LEVEL") { $0.word($1, Self.logLevels) } ?? .info
+        logHandler = Log.standardError
+        var attributes = Dictionary(
+            reader.keyValueList("OTEL_RESOURCE_ATTRIBUTES").map { ($0.key, $0.value) },
+            uniquingKeysWith: { _, last in last }
+        )
+        let attributeName = attributes.removeValue(forKey: "service.name").flatMap { $0.isEmpty ? nil : $0 }
+        resourceAttributes = attributes
+        serviceName = reader.text("OTEL_SERVICE_NAME") ?? attributeName ?? Self.defaultServiceName
+        warnings = reader.warnings
+    }
+
+    /// As the resource semantic conventions prescribe it.
+    static var defaultServiceName: String { "unknown_service:\(ProcessInfo.processInfo.processName)" }
+
+    private static let logLevels: KeyValuePairs<String, LogLevel> = [
+        "debug": .debug, "info": .info, "warning": .warning, "warn": .warning, "error": .error,
+        "none": .off, "off": .off, "trace": .debug, "verbose": .debug, "fatal": .error,
+    ]
+
+    private static func exporters(reading reader: inout EnvironmentReader) -> [MetricsExporter] {
+        let name = "OTEL_METRICS_EXPORTER"
+        let words = reader.list(name).map { $0.lowercased() }
+        var result: [MetricsExporter] = []
+        for word in words where word != "none" {
+            switch word {
+            case "otlp": result.append(.otlp)
+            case "console": result.append(.console)
+            case "prometheus":
+                reader.warn(
+                    name,
+                    "names \"prometheus\": serve prometheusText() from a route of the application instead"
+                )
+            default: reader.warn(name, "names \(quoted(word)), none of otlp, console, none")
+            }
+        }
+        return result.isEmpty && !words.contains("none") ? [.otlp] : result
+    }
+}
+
+extension OTLPConfiguration {
+    static let defaultTimeout: Duration = .seconds(10)
+    static let defaultEndpoint = URL(string: "http://localhost:4318/v1/metrics")!
+
+    init(reading reader: inout EnvironmentReader) {
+        endpoint = Self.endpoint(reading: &reader)
+        headers = Self.headers(reading: &reader)
+        timeout = reader.otlp("TIMEOUT") { $0.milliseconds($1) } ?? Self.defaultTimeout
+        compression = reader.otlp("COMPRESSION") { $0.word($1, ["none": .none, "gzip": .gzip]) } ?? .none
+        certificateFile = reader.otlp("CERTIFICATE") { $0.text($1) }
+        clientCertificateFile = reader.otlp("CLIENT_CERTIFICATE") { $0.text($1) }
+        clientKeyFile = reader.otlp("CLIENT_KEY") { $0.text($1) }
+        Self.checkProtocol(reading: &reader)
+    }
+
+    private static func endpoint(reading reader: inout EnvironmentReader) -> URL {
+        if let endpoint = reader.endpoint("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") { return endpoint.urlWithUserInfo }
+        if let base = reader.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT") {
+            return base.appendingPath("v1/metrics").urlWithUserInfo
+        }
+        return defaultEndpoint
+    }
+
+    private static func headers(reading reader: inout EnvironmentReader) -> [String: String] {
+        reader.otlp("HEADERS") { reader, name in
+            let entries = reader.keyValueList(name)
+            return entries.isEmpty ? nil : Dictionary(entries.map { ($0.key, $0.value) }) { _, last in last }
+        } ?? [:]
+    }
+
+    private static func checkProtocol(reading reader: inout EnvironmentReader) {
+        let known: KeyValuePairs = ["http/json": true, "http/protobuf": false, "grpc": false]
+        let _: Bool? = reader.otlp("PROTOCOL") { reader, name in
+            if reader.word(name, known) == false { reader.warn(name, "is not supported: http/json is used") }
+            return reader.text(name) == nil ? nil : true
+        }
+    }
+}
+
+extension EnvironmentReader {
+    /// The first of several variables that gives a value.
+    fileprivate mutating func first<Value>(
+        _ names: String...,
+        read: (inout EnvironmentReader, String) -> Value?
+    ) -> Value? {
+        for name in names {
+            if let value = read(&self, name) { return value }
+        }
+        return nil
+    }
+
+    /// An OTLP setting: its form for metrics, then its general form.
+    fileprivate mutating func otlp<Value>(_ suffix: String, read: (inout EnvironmentReader, String) -> Value?) -> Value?
+    {
+        first("OTEL_EXPORTER_OTLP_METRICS_\(suffix)", "OTEL_EXPORTER_OTLP_\(suffix)", read: read)
+    }
+}

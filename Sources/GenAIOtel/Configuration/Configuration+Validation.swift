@@ -1,0 +1,68 @@
+// Mends what code has set to something that can't be used.
+
+import Foundation
+
+extension Configuration {
+    /// The configuration with unusable values replaced by their defaults and unusable headers left out; what was mended
+    /// stands in ``warnings``.
+    func validated() -> Configuration {
+        var result = self
+        result.mend(\.exportInterval, "exportInterval", default: Self.defaultExportInterval)
+        result.mend(\.exportTimeout, "exportTimeout", default: Self.defaultExportTimeout)
+        result.mend(\.otlp.timeout, "otlp.timeout", default: OTLPConfiguration.defaultTimeout)
+        if result.cardinalityLimit < 1 {
+            result.warnings.append("cardinalityLimit is \(cardinalityLimit), less than 1; 1 is used")
+            result.cardinalityLimit = 1
+        }
+        if result.serviceName.isEmpty { result.serviceName = Self.defaultServiceName }
+        result.mendHeaders()
+        return result
+    }
+
+    private mutating func mend(
+        _ duration: WritableKeyPath<Configuration, Duration>,
+        _ name: String,
+        default fallback: Duration
+    ) {
+        let value = self[keyPath: duration]
+        if value <= .zero {
+            warnings.append("\(name) is \(value), not more than 0; \(fallback) is used")
+            self[keyPath: duration] = fallback
+        } else {
+            self[keyPath: duration] = value.withinAYear
+        }
+    }
+
+    /// A line break in a header's value would be a header of its own.
+    private mutating func mendHeaders() {
+        for (name, value) in otlp.headers where !HTTPHeader.isValid(name: name, value: value) {
+            warnings.append("The OTLP header \(quoted(name)) has characters that a header can't have; it is left out")
+            otlp.headers[name] = nil
+        }
+    }
+}
+
+/// Why OTLP export can't work as configured.
+struct OTLPObstacle: Error, CustomStringConvertible {
+    let description: String
+}
+
+extension OTLPConfiguration {
+    /// The endpoint to post to; throws ``OTLPObstacle`` if metrics can't be sent there as configured.
+    func validEndpoint() throws -> HTTPEndpoint {
+        // URLSession on Linux knows the system's certificates only. To go on with those would be weaker trust than asked for.
+        guard certificateFile == nil, clientCertificateFile == nil, clientKeyFile == nil else {
+            throw OTLPObstacle(description: "certificate files are configured, and this version can't honour them")
+        }
+        do {
+            return try HTTPEndpoint(endpoint.absoluteString)
+        } catch {
+            throw OTLPObstacle(description: "the endpoint \(error)")
+        }
+    }
+}
+
+extension Duration {
+    /// Held between 0 and a year, so that arithmetic with it can't overflow.
+    var withinAYear: Duration { min(max(self, .zero), .seconds(365 * 86_400)) }
+}

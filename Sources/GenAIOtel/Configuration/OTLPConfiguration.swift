@@ -1,0 +1,54 @@
+// The settings of the OTLP exporter.
+
+import Foundation
+
+/// How metrics are sent over OTLP/HTTP.
+///
+/// Each property has a variable of its own for metrics, `OTEL_EXPORTER_OTLP_METRICS_...`, which wins over the general one,
+/// `OTEL_EXPORTER_OTLP_...`.
+public struct OTLPConfiguration: Sendable {
+    /// The full URL that metrics are posted to, used as it is; http or https. User info becomes basic authorization.
+    ///
+    /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, or `OTEL_EXPORTER_OTLP_ENDPOINT` with `v1/metrics` appended to its path;
+    /// default `http://localhost:4318/v1/metrics`.
+    public var endpoint: URL
+
+    /// Headers sent with each request, such as API keys. Never logged. `..._HEADERS`.
+    public var headers: [String: String]
+
+    /// The longest that one export may take, retries and the pauses between them included. `..._TIMEOUT`, default 10 s.
+    public var timeout: Duration
+
+    /// How the body is compressed. `..._COMPRESSION`, default none.
+    public var compression: Compression
+
+    /// PEM file with the certificate authorities to trust instead of the system's. `..._CERTIFICATE`.
+    ///
+    /// URLSession can't honour this on Linux. Where it can't be honoured nothing is exported: trust is never weakened.
+    public var certificateFile: String?
+
+    /// PEM file with the certificate to identify with. `..._CLIENT_CERTIFICATE`; see ``certificateFile``.
+    public var clientCertificateFile: String?
+
+    /// PEM file with the key of ``clientCertificateFile``. `..._CLIENT_KEY`; see ``certificateFile``.
+    public var clientKeyFile: String?
+
+    /// Ways to compress a request.
+    public enum Compression: Sendable, Hashable {
+        /// The body is sent as it is.
+        case none
+        /// gzip, through the system's libz, which is loaded at run time; without it the body is sent as it is.
+        case gzip
+    }
+}
+
+extension OTLPConfiguration: CustomStringConvertible, CustomReflectable {
+    /// Endpoint and settings, without credentials.
+    public var description: String {
+        let endpoint = (try? HTTPEndpoint(self.endpoint.absoluteString))?.description ?? "no usable endpoint"
+        return "OTLP to \(endpoint), timeout \(timeout), compression \(compression), \(headers.count) headers"
+    }
+
+    /// Shows ``description`` only: `dump` and debuggers must not print secrets.
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}

@@ -1,0 +1,50 @@
+// The entry points: start metrics for this process, and find them from anywhere.
+
+import Foundation
+
+/// Starts metric collection and export for this process.
+///
+/// Never throws, never blocks on the network or a GPU, and returns in milliseconds. A second call returns the running
+/// instrumentation and logs a warning; after ``Instrumentation/shutdown(timeout:)`` it starts afresh. Thread-safe.
+///
+/// When the process exits normally (`main` returns, or `exit` is called) the last values are exported, for at most two
+/// seconds. A signal that ends the process does not count: handle it and call ``Instrumentation/shutdown(timeout:)``.
+///
+/// - Parameter configuration: the settings; by default those of the environment.
+/// - Returns: the running instrumentation.
+@discardableResult
+public func instrument(_ configuration: Configuration = Configuration()) -> Instrumentation {
+    let (instrumentation, isNew) = current.withLock { current in
+        if let current { return (current, false) }
+        let new = Instrumentation(configuration, onShutdown: forget)
+        current = new
+        return (new, true)
+    }
+    if isNew {
+        exportAtExit
+        instrumentation.start()
+    } else {
+        instrumentation.warnOfSecondStart()
+    }
+    return instrumentation
+}
+
+/// The running instrumentation's collector; nil before ``instrument(_:)`` and after ``Instrumentation/shutdown(timeout:)``.
+///
+/// Costs one uncontended lock; thread-safe.
+public func getServerMetrics() -> ServerMetricsCollector? {
+    current.withLock { $0?.serverMetrics }
+}
+
+/// The one piece of global state in this package.
+private let current = Locked<Instrumentation?>(nil)
+
+@Sendable
+private func forget(_ instrumentation: Instrumentation) {
+    current.withLock { if $0 === instrumentation { $0 = nil } }
+}
+
+/// Registers the last export once per process. A constant's initializer runs once, whoever comes first.
+private let exportAtExit: Void = {
+    atexit { current.withLock { $0 }?.shutdown(timeout: .seconds(2)) }
+}()

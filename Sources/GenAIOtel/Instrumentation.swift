@@ -1,0 +1,162 @@
+// A running instrumentation: the collector, the pollers and the exporters, wired together.
+
+import Foundation
+
+/// What ``instrument(_:)`` has started.
+///
+/// Thread-safe. Keep it to flush and shut down, or let the process exit: the last values are exported then too, for at
+/// most two seconds.
+public final class Instrumentation: Sendable {
+    /// The collector that request handlers write to. It goes on working after ``shutdown(timeout:)``, to no effect.
+    public let serverMetrics: ServerMetricsCollector
+
+    private let exporter: PeriodicExporter?
+    private let log: Log
+    private let startMessages: [StartMessage]
+    private let onShutdown: @Sendable (Instrumentation) -> Void
+    private let shutdownResult = Monitor(ShutdownState.notYet)
+
+    private enum ShutdownState {
+        case notYet, underWay
+        case done(Bool)
+    }
+
+    /// A line that is to be logged once the instrumentation is in place.
+    private struct StartMessage {
+        var level: LogLevel
+        var text: String
+    }
+
+    /// Wires the parts; starts nothing and logs nothing.
+    init(
+        _ configuration: Configuration,
+        timeSource: any TimeSource = SystemTimeSource(),
+        onShutdown: @escaping @Sendable (Instrumentation) -> Void = { _ in }
+    ) {
+        let configuration = configuration.validated()
+        let log = Log(level: configuration.logLevel, handler: configuration.logHandler)
+        let collector = ServerMetricsCollector(
+            cardinalityLimit: configuration.cardinalityLimit,
+            log: log,
+            timeSource: timeSource
+        )
+        let clock = SnapshotClock(timeSource)
+        var messages = configuration.warnings.map { StartMessage(level: .warning, text: $0) }
+        let exporters = Self.exporters(configuration, log, timeSource, &messages)
+
+        self.log = log
+        self.onShutdown = onShutdown
+        serverMetrics = collector
+        startMessages = messages
+        exporter =
+            exporters.isEmpty
+            ? nil
+            : PeriodicExporter(
+                exporters: exporters,
+                interval: configuration.exportInterval,
+                timeout: configuration.exportTimeout,
+                timeSource: timeSource,
+                collect: { collector.snapshot(time: clock.next()) }
+            )
+    }
+
+    /// Starts the threads and logs what the configuration had to say.
+    func start() {
+        exporter?.start()
+        for message in startMessages { log.write(message.level) { message.text } }
+    }
+
+    func warnOfSecondStart() {
+        log.warning("instrument() was called again: the first call's configuration stays in force")
+    }
+
+    /// Counts of exports so far; all 0 when nothing is exported.
+    public var exportStatistics: ExportStatistics { exporter?.statistics ?? ExportStatistics() }
+
+    /// Exports the current values now and waits until they are delivered.
+    ///
+    /// - Parameter timeout: the longest that this blocks; 0 or more.
+    /// - Returns: true only if every exporter has delivered them; also true if there is no exporter, because then nothing
+    ///   is left to deliver. False after ``shutdown(timeout:)``.
+    @discardableResult
+    public func forceFlush(timeout: Duration = .seconds(5)) -> Bool {
+        guard case .notYet = shutdownResult.read({ $0 }) else { return false }
+        return exporter?.flush(timeout: timeout.withinAYear) ?? true
+    }
+
+    /// ``forceFlush(timeout:)`` without blocking a thread of the calling task's executor.
+    @discardableResult
+    public func forceFlush(timeout: Duration = .seconds(5)) async -> Bool {
+        await Self.onThreadOfItsOwn { self.forceFlush(timeout: timeout) }
+    }
+
+    /// Stops the pollers, exports the last values and ends all threads. ``getServerMetrics()`` is nil afterwards, and
+    /// ``instrument(_:)`` can be called again.
+    ///
+    /// Further calls wait for the first one and give its result.
+    ///
+    /// - Parameter timeout: the longest that the last export may take; ending the threads takes some milliseconds more.
+    /// - Returns: true only if the last values were delivered and all threads have ended.
+    @discardableResult
+    public func shutdown(timeout: Duration = .seconds(5)) -> Bool {
+        let timeout = timeout.withinAYear
+        let isFirst = shutdownResult.mutate { state in
+            guard case .notYet = state else { return false }
+            state = .underWay
+            return true
+        }
+        guard isFirst else {
+            return shutdownResult.wait(until: .now + timeout) { state in
+                if case .done(let result) = state { result } else { nil }
+            } ?? false
+        }
+        let result = exporter?.shutdown(timeout: timeout) ?? true
+        onShutdown(self)
+        shutdownResult.mutate { $0 = .done(result) }
+        return result
+    }
+
+    /// ``shutdown(timeout:)`` without blocking a thread of the calling task's executor.
+    @discardableResult
+    public func shutdown(timeout: Duration = .seconds(5)) async -> Bool {
+        await Self.onThreadOfItsOwn { self.shutdown(timeout: timeout) }
+    }
+}
+
+extension Instrumentation {
+    private static func exporters(
+        _ configuration: Configuration,
+        _ log: Log,
+        _ timeSource: any TimeSource,
+        _ messages: inout [StartMessage]
+    ) -> [any SnapshotExporter] {
+        guard !configuration.isDisabled else { return [] }
+        let resource = Resource(configuration)
+        var result: [any SnapshotExporter] = []
+        // The console first: it does not wait for anybody.
+        if configuration.exporters.contains(.console) {
+            result.append(ConsoleExporter(serviceName: configuration.serviceName))
+        }
+        if configuration.exporters.contains(.otlp) {
+            do {
+                let exporter = try OTLPHTTPExporter(
+                    configuration.otlp,
+                    resource: resource,
+                    log: log,
+                    timeSource: timeSource
+                )
+                result.append(exporter)
+            } catch {
+                messages.append(StartMessage(level: .error, text: "OTLP export is off: \(error)"))
+            }
+        }
+        return result
+    }
+
+    /// Runs blocking work on a thread of its own: Swift's cooperative pool has few, and waits for all of them.
+    private static func onThreadOfItsOwn<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: work()) }
+        }
+    }
+}

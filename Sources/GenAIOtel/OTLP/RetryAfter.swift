@@ -1,0 +1,37 @@
+// The Retry-After header (RFC 9110, section 10.2.3).
+
+import Foundation
+
+/// How long a server asks to be left alone.
+enum RetryAfter {
+    /// The delay that a header's value asks for, in either of its forms; nil if it is neither, 0 for a date in the past.
+    static func delay(_ value: String, now: Date) -> Duration? {
+        let text = value.trimmingCharacters(in: .whitespaces)
+        if !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+            return Duration.seconds(Int64(text) ?? .max).withinAYear
+        }
+        return date(text).map { Duration.seconds($0.timeIntervalSince(now)).withinAYear }
+    }
+
+    /// An IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. The two obsolete forms are not understood.
+    private static func date(_ text: String) -> Date? {
+        let parts = text.split(separator: " ")
+        guard
+            parts.count == 6, parts[0].hasSuffix(","), parts[5] == "GMT",
+            let day = Int(parts[1]), let year = Int(parts[3]), (1970...9999).contains(year),
+            let month = months.firstIndex(of: String(parts[2]))
+        else { return nil }
+        let time = parts[4].split(separator: ":").compactMap { Int($0) }
+        guard time.count == 3 else { return nil }
+        var components = DateComponents()
+        (components.year, components.month, components.day) = (year, month + 1, day)
+        (components.hour, components.minute, components.second) = (time[0], time[1], time[2])
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = .gmt
+        return calendar.date(from: components)
+    }
+
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+}

@@ -1,0 +1,21 @@
+// How long to wait before sending again.
+
+/// Exponential back-off with jitter, or what the server asked for.
+struct RetryPolicy: Sendable {
+    /// The pause after the first failure, before jitter.
+    var firstDelay: Duration = .milliseconds(500)
+    /// The longest pause, before jitter.
+    var longestDelay: Duration = .seconds(5)
+    /// A number from 0 to 1, fresh at each call.
+    var random: @Sendable () -> Double = { Double.random(in: 0...1) }
+
+    /// The pause after the given number of failures in a row (1 or more).
+    ///
+    /// Half of it is random, so that thousands of servers do not come back to a collector at the same moment.
+    func delay(afterFailures failures: Int, requested: Duration?) -> Duration {
+        if let requested { return requested }
+        var delay = firstDelay
+        for _ in 1..<max(failures, 1) where delay < longestDelay { delay *= 2 }
+        return min(delay, longestDelay) * (0.5 + random() / 2)
+    }
+}
