@@ -3,7 +3,7 @@ import RuntimeSupport
 import TestSupport
 import Testing
 
-@Suite("HTTPClient, against a real server")
+@Suite("HTTPClient, against a real server", .blocking)
 struct HTTPClientTests {
     private func get(
         _ server: LoopbackServer,
@@ -78,6 +78,31 @@ struct HTTPClientTests {
             let server = try LoopbackServer(always: answer)
             defer { server.stop() }
             #expect(throws: HTTPFailure.connectionLost, "\(answer)") { try get(server).get() }
+        }
+    }
+
+    @Test("a kept connection that dies under a request is a lost connection at once, and the next request works")
+    func keptConnectionDies() throws {
+        for answer in [LoopbackAnswer.close, .reset] {
+            let count = Monitor(0)
+            let server = try LoopbackServer { _ in
+                let number = count.mutate { count in
+                    count += 1
+                    return count
+                }
+                return number == 2 ? answer : .text("ok")
+            }
+            defer { server.stop() }
+            let client = HTTPClient(userAgent: "test/1")
+            defer { client.close() }
+            let endpoint = try HTTPEndpoint(server.url)
+            let request = HTTPRequest(method: "POST", endpoint: endpoint, body: Data(repeating: 65, count: 70_000))
+            let results = (0..<3).map { _ in
+                client.send(request, deadline: .now + .seconds(10), cancellation: Cancellation())
+            }
+            #expect(try results[0].get().status == 200)
+            #expect(throws: HTTPFailure.connectionLost) { try results[1].get() }
+            #expect(try results[2].get().status == 200)
         }
     }
 

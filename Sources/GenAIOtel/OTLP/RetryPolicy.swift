@@ -15,7 +15,11 @@ struct RetryPolicy: Sendable {
     func delay(afterFailures failures: Int, requested: Duration?) -> Duration {
         if let requested { return requested }
         var delay = firstDelay
-        for _ in 1..<max(failures, 1) where delay < longestDelay { delay *= 2 }
+        var doublings = failures - 1
+        while doublings > 0, delay < longestDelay {
+            delay *= 2
+            doublings -= 1
+        }
         return min(delay, longestDelay) * (0.5 + random() / 2)
     }
 }

@@ -52,12 +52,7 @@ package final class HTTPClient: HTTPTransport {
             task.resume()
             return exchange.waitForResult(until: deadline)
         }
-        switch result {
-        case .success, .failure(.connectionRefused), .failure(.connectionLost), .failure(.hostNotFound):
-            break  // The task has ended by itself.
-        case .failure:
-            abandon(task, exchange, of: session)
-        }
+        if !exchange.hasEnded { abandon(task, exchange, of: session) }
         return result
     }
 

@@ -43,6 +43,17 @@ final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
     func urlSession(
         _ session: URLSession,
         task: URLSessionTask,
+        needNewBodyStream completionHandler: @escaping @Sendable (InputStream?) -> Void
+    ) {
+        // On Linux this means that a kept connection died under the request and a new one was opened for it, on which
+        // the request would hang, because the body is used up (and a stream given here ends the process, Swift 6.3).
+        exchange(of: task)?.finish(.failure(.connectionLost))
+        completionHandler(nil)
+    }
+
+    func urlSession(
+        _ session: URLSession,
+        task: URLSessionTask,
         didReceive challenge: URLAuthenticationChallenge,
         completionHandler: @escaping @Sendable (URLSession.AuthChallengeDisposition, URLCredential?) -> Void
     ) {
@@ -108,6 +119,9 @@ final class HTTPExchange: Sendable {
         finish(.failure(.timedOut))
         return state.read { $0.result } ?? .failure(.timedOut)
     }
+
+    /// Whether URLSession has let go of the task.
+    var hasEnded: Bool { state.read { $0.hasEnded } }
 
     /// Waits until URLSession has let go of the task.
     func waitForEnd(until deadline: ContinuousClock.Instant) -> Bool {

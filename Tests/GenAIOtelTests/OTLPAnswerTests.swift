@@ -1,0 +1,151 @@
+import Foundation
+import RuntimeSupport
+import TestSupport
+import Testing
+
+@testable import GenAIOtel
+
+@Suite("OTLPAnswer: what an answer means")
+struct OTLPAnswerTests {
+    private let now = Date(timeIntervalSince1970: 784_111_777)  // Sun, 06 Nov 1994 08:49:37 GMT
+
+    private func answer(
+        _ status: Int,
+        _ body: String = "",
+        type: String? = "application/json",
+        retryAfter: String? = nil
+    )
+        -> OTLPAnswer
+    {
+        var headers: [String: String] = [:]
+        headers["content-type"] = type
+        headers["retry-after"] = retryAfter
+        return OTLPAnswer(.success(HTTPResponse(status: status, headers: headers, body: Array(body.utf8))), now: now)
+    }
+
+    private func isRefused(_ answer: OTLPAnswer) -> Bool {
+        if case .refused = answer { true } else { false }
+    }
+
+    @Test(
+        "2xx with nothing to complain about is delivered",
+        arguments: [
+            "", "{}", #"{"partialSuccess":null}"#, #"{"partialSuccess":{}}"#,
+            #"{"partialSuccess":{"errorMessage":""}}"#,
+            #"{"partialSuccess":{"rejectedDataPoints":"0"}}"#, #"{"unknown":[1,2]}"#, "[]", #""ok""#,
+            #"{"partialSuccess":7}"#, #"{"partialSuccess":{"rejectedDataPoints":true,"errorMessage":3}}"#,
+        ]
+    )
+    func delivered(body: String) {
+        for status in [200, 202, 204] {
+            #expect(answer(status, body) == .delivered(rejectedPoints: 0, message: nil) || body.contains("true"))
+        }
+    }
+
+    @Test("an empty body needs no content type, and a protobuf answer is one")
+    func otherContent() {
+        #expect(answer(200, "", type: nil) == .delivered(rejectedPoints: 0, message: nil))
+        #expect(answer(200, "\u{0}", type: "application/x-protobuf") == .delivered(rejectedPoints: 0, message: nil))
+    }
+
+    @Test(
+        "partial success counts the rejected points, given as a string or a number",
+        arguments: [
+            (#""5""#, 5), ("5", 5), (#""9223372036854775807""#, Int.max), (#""99999999999999999999""#, 0), ("-5", 0),
+            (#""-5""#, 0), (#""x""#, 0), ("null", 0), ("1e999", 0), ("[1]", 0), ("2.0", 2),
+        ]
+    )
+    func partialSuccess(count: String, expected: Int) {
+        let body = #"{"partialSuccess":{"rejectedDataPoints":\#(count),"errorMessage":"too old"}}"#
+        switch answer(200, body) {
+        case .delivered(let rejected, let message):
+            #expect(rejected == expected)
+            #expect(message == "too old")
+        case let other:
+            // JSON that no number type can hold may be refused as a whole, never be taken for a rejection.
+            #expect(count == "1e999" && isRefused(other))
+        }
+    }
+
+    @Test("200 that is not JSON is refused and quoted, escaped and short")
+    func captivePortal() {
+        let page = "<html>\n" + String(repeating: "x", count: 5_000)
+        guard case .refused(let reason) = answer(200, page, type: "text/html") else {
+            Issue.record("taken for a delivery")
+            return
+        }
+        #expect(reason.contains("text/html"))
+        #expect(reason.contains(#"<html>\n"#))
+        #expect(reason.count < 300)
+    }
+
+    @Test("429, 502, 503 and 504 are sent again", arguments: [429, 502, 503, 504])
+    func retryable(status: Int) {
+        #expect(answer(status, "{}") == .retryable(reason: "status \(status)", delay: nil))
+        #expect(answer(status, retryAfter: "7") == .retryable(reason: "status \(status)", delay: .seconds(7)))
+    }
+
+    @Test(
+        "any other status is refused",
+        arguments: [300, 301, 307, 308, 400, 401, 403, 404, 408, 413, 415, 500, 501, 505]
+    )
+    func refused(status: Int) {
+        #expect(isRefused(answer(status, "no")))
+    }
+
+    @Test("failures of the connection are sent again, what is wrong with the answer is not")
+    func failures() {
+        for failure in [HTTPFailure.timedOut, .connectionRefused, .connectionLost, .hostNotFound, .other(code: -1)] {
+            #expect(OTLPAnswer(.failure(failure), now: now) == .retryable(reason: "\(failure)", delay: nil))
+        }
+        for failure in [HTTPFailure.tlsFailed, .answerTooLarge(limit: 1), .answerEncoded("gzip")] {
+            #expect(isRefused(OTLPAnswer(.failure(failure), now: now)))
+        }
+    }
+
+    @Test("random answers never trap and never count below zero")
+    func fuzz() {
+        var generator = SeededGenerator(seed: 7)
+        let seeds = [
+            #"{"partialSuccess":{"rejectedDataPoints":"5","errorMessage":"x"}}"#,
+            #"{"partialSuccess":{"rejectedDataPoints":1e9}}"#,
+        ]
+        for round in 0..<3_000 {
+            var body = Array(seeds[round % 2].utf8)
+            for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                body[Int.random(in: body.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+            }
+            let response = HTTPResponse(status: 200, headers: ["content-type": "application/json"], body: body)
+            if case .delivered(let rejected, _) = OTLPAnswer(.success(response), now: now) { #expect(rejected >= 0) }
+        }
+    }
+
+    @Test("four megabytes of nesting are refused")
+    func deep() {
+        #expect(isRefused(answer(200, String(repeating: "[", count: 4 << 20))))
+    }
+
+    @Test(
+        "Retry-After: seconds or a date; anything else is ignored",
+        arguments: [
+            ("0", 0), ("120", 120), (" 5 ", 5), ("Sun, 06 Nov 1994 08:49:47 GMT", 10),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
+            ("-1", nil), ("1.5", nil), ("", nil), ("soon", nil), ("Sun, 06 Nox 1994 08:49:47 GMT", nil),
+            ("Sun, 99 Nov 19999999999999999999 08:49:47 GMT", nil), ("999999999999999999999999", 365 * 86_400),
+        ] as [(String, Int?)]
+    )
+    func retryAfter(value: String, expected: Int?) {
+        #expect(RetryAfter.delay(value, now: now) == expected.map { .seconds($0) })
+    }
+
+    @Test("back-off doubles up to its limit, half of it random; what the server asks for wins")
+    func backOff() {
+        let longest = RetryPolicy(random: { 1 })
+        let delays = (1...6).map { longest.delay(afterFailures: $0, requested: nil) }
+        #expect(delays == [.milliseconds(500), .seconds(1), .seconds(2), .seconds(4), .seconds(5), .seconds(5)])
+        let shortest = RetryPolicy(random: { 0 })
+        #expect(shortest.delay(afterFailures: 2, requested: nil) == .milliseconds(500))
+        #expect(shortest.delay(afterFailures: .max, requested: nil) == .milliseconds(2_500))
+        #expect(shortest.delay(afterFailures: 3, requested: .seconds(9)) == .seconds(9))
+    }
+}

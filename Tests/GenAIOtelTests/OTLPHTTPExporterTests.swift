@@ -1,0 +1,256 @@
+import Foundation
+import RuntimeSupport
+import TestSupport
+import Testing
+
+@testable import GenAIOtel
+
+@Suite("OTLPHTTPExporter, against a real server", .blocking)
+struct OTLPHTTPExporterTests {
+    private let recorder = LogRecorder()
+    private let snapshot = MetricSnapshot(time: 5, metrics: [Metric(.requestsRunning, [NumberPoint([], .int(3))])])
+
+    private func exporter(
+        _ url: String,
+        timeSource: any TimeSource = SystemTimeSource(),
+        retryPolicy: RetryPolicy = RetryPolicy(firstDelay: .milliseconds(1)),
+        change: (inout OTLPConfiguration) -> Void = { _ in }
+    ) throws -> OTLPHTTPExporter {
+        var configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": url + "/v1/metrics"])
+            .otlp
+        change(&configuration)
+        let resource = Resource(["service.name": .string("test")])
+        return try OTLPHTTPExporter(
+            configuration,
+            resource: resource,
+            log: recorder.log(),
+            retryPolicy: retryPolicy,
+            timeSource: timeSource
+        )
+    }
+
+    private func export(_ exporter: OTLPHTTPExporter, within limit: Duration = .seconds(10)) -> ExportResult {
+        exporter.export(snapshot, deadline: .now + limit, cancellation: Cancellation())
+    }
+
+    @Test("a request has the path, headers and body that OTLP asks for")
+    func request() throws {
+        let server = try LoopbackServer(always: .json(#"{"partialSuccess":{}}"#))
+        defer { server.stop() }
+        let exporter = try exporter(server.url) { $0.headers = ["X-Api-Key": "k=1"] }
+        defer { exporter.close() }
+        #expect(export(exporter) == ExportResult(isDelivered: true, requests: 1))
+        let request = try #require(server.requests.first)
+        #expect(request.method == "POST")
+        #expect(request.target == "/v1/metrics")
+        #expect(request.headers["content-type"] == "application/json")
+        #expect(request.headers["content-encoding"] == nil)
+        #expect(request.headers["x-api-key"] == "k=1")
+        #expect(request.headers["user-agent"]?.hasSuffix("OTel-OTLP-Exporter-Swift/\(PackageInfo.version)") == true)
+        let resource = Resource(["service.name": .string("test")])
+        #expect(request.body == Data(OTLPJSONEncoder(resource: resource).encode(snapshot)))
+    }
+
+    @Test("the connection is kept between exports")
+    func keepAlive() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let exporter = try exporter(server.url)
+        defer { exporter.close() }
+        for _ in 0..<3 { #expect(export(exporter).isDelivered) }
+        #expect(server.requests.map(\.connection) == [0, 0, 0])
+    }
+
+    @Test("gzip on request: the body is one gzip member of the same JSON")
+    func gzip() throws {
+        try #require(Gzip() != nil, "libz is not installed")
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let exporter = try exporter(server.url) { $0.compression = .gzip }
+        defer { exporter.close() }
+        #expect(export(exporter).isDelivered)
+        let request = try #require(server.requests.first)
+        #expect(request.headers["content-encoding"] == "gzip")
+        #expect(request.body.prefix(3) == Data([0x1F, 0x8B, 8]))
+        let plain = OTLPJSONEncoder(resource: Resource(["service.name": .string("test")])).encode(snapshot)
+        // The last four bytes of a member are the length of what was compressed (RFC 1952).
+        let length = request.body.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+        #expect(length == plain.count)
+        #expect(request.body.count < plain.count)
+    }
+
+    @Test("an empty snapshot makes no request")
+    func empty() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let exporter = try exporter(server.url)
+        defer { exporter.close() }
+        let empty = MetricSnapshot(time: 1, metrics: [])
+        let result = exporter.export(empty, deadline: .now + .seconds(1), cancellation: Cancellation())
+        #expect(result == ExportResult(isDelivered: true))
+        #expect(server.requests.isEmpty)
+    }
+
+    @Test("unavailable, throttled, closed and reset are sent again until it works; the log is quiet about it")
+    func retry() throws {
+        let answers = Monitor<[LoopbackAnswer]>([.text("", status: 503), .close, .reset, .text("", status: 502)])
+        let server = try LoopbackServer { _ in
+            answers.mutate { $0.isEmpty ? .json("{}") : $0.removeFirst() }
+        }
+        defer { server.stop() }
+        let exporter = try exporter(server.url)
+        defer { exporter.close() }
+        #expect(export(exporter) == ExportResult(isDelivered: true, requests: 5))
+        #expect(Set(server.requests.map(\.body)).count == 1, "the same snapshot each time")
+        #expect(recorder.lines(.warning).isEmpty)
+    }
+
+    @Test("a refused export is not sent again and is logged once a minute, then once when it works again")
+    func refusedAndLogged() throws {
+        let status = Monitor(400)
+        let server = try LoopbackServer { _ in .json("{}", status: status.read { $0 }) }
+        defer { server.stop() }
+        let time = ManualTimeSource()
+        let exporter = try exporter(server.url, timeSource: time)
+        defer { exporter.close() }
+        for _ in 0..<5 { #expect(export(exporter) == ExportResult(isDelivered: false, requests: 1)) }
+        #expect(recorder.lines(.warning).count == 1)
+        time.advance(by: .seconds(61))
+        #expect(!export(exporter).isDelivered)
+        #expect(recorder.lines(.warning).count == 2)
+        #expect(recorder.lines(.warning).last?.contains("4 times") == true)
+        status.mutate { $0 = 200 }
+        #expect(export(exporter).isDelivered)
+        #expect(export(exporter).isDelivered)
+        #expect(recorder.lines(.info).count == 1)
+        #expect(server.requests.count == 8)
+    }
+
+    @Test("Retry-After is obeyed within an export")
+    func retryAfter() throws {
+        let isFirst = Monitor(true)
+        let server = try LoopbackServer { _ in
+            let first = isFirst.mutate { value in
+                defer { value = false }
+                return value
+            }
+            return first ? .response(429, headers: ["Retry-After": "7"]) : .json("{}")
+        }
+        defer { server.stop() }
+        let time = ManualTimeSource()
+        let exporter = try exporter(server.url, timeSource: time)
+        defer { exporter.close() }
+        let outcome = Monitor<ExportResult?>(nil)
+        Thread.detachNewThread {
+            let result = exporter.export(snapshot, deadline: time.now + .seconds(60), cancellation: Cancellation())
+            outcome.mutate { $0 = result }
+        }
+        #expect(time.waitForSleepers())
+        #expect(time.timeUntilNextDeadline == .seconds(7))
+        time.advance(by: .seconds(7))
+        let result = outcome.wait(until: .now + .seconds(10)) { $0 }
+        #expect(result == ExportResult(isDelivered: true, requests: 2))
+    }
+
+    @Test("a Retry-After beyond the deadline fails at once and holds the next exports back until then")
+    func throttled() throws {
+        let server = try LoopbackServer(always: .response(503, headers: ["Retry-After": "300"]))
+        defer { server.stop() }
+        let time = ManualTimeSource()
+        let exporter = try exporter(server.url, timeSource: time)
+        defer { exporter.close() }
+        #expect(export(exporter) == ExportResult(isDelivered: false, requests: 1))
+        #expect(export(exporter) == ExportResult(isDelivered: false, requests: 0))
+        time.advance(by: .seconds(299))
+        #expect(export(exporter, within: .milliseconds(1)).requests == 0)
+        time.advance(by: .seconds(1))
+        let result = exporter.export(snapshot, deadline: time.now + .seconds(5), cancellation: Cancellation())
+        #expect(result.requests == 1)
+        #expect(server.requests.count == 2)
+    }
+
+    @Test("the deadline holds, retries included, against a collector that hangs, drips or refuses")
+    func deadline() throws {
+        let refused = try LoopbackServer(always: .close)
+        refused.stop()
+        let hanging = try LoopbackServer(always: .hang)
+        let dripping = try LoopbackServer(always: .drip(interval: .milliseconds(5)))
+        defer {
+            hanging.stop()
+            dripping.stop()
+        }
+        for url in [refused.url, hanging.url, dripping.url] {
+            let exporter = try exporter(url) { $0.timeout = .milliseconds(150) }
+            defer { exporter.close() }
+            let start = ContinuousClock.now
+            #expect(!export(exporter, within: .seconds(60)).isDelivered)
+            #expect(start.duration(to: .now) < .seconds(10))
+        }
+    }
+
+    @Test("a cancellation ends an export, also while it waits to send again")
+    func cancellation() throws {
+        let server = try LoopbackServer(always: .text("", status: 503))
+        defer { server.stop() }
+        let time = ManualTimeSource()
+        let exporter = try exporter(server.url, timeSource: time, retryPolicy: RetryPolicy(firstDelay: .seconds(5)))
+        defer { exporter.close() }
+        let cancellation = Cancellation()
+        let outcome = Monitor<ExportResult?>(nil)
+        Thread.detachNewThread {
+            let result = exporter.export(snapshot, deadline: time.now + .seconds(9), cancellation: cancellation)
+            outcome.mutate { $0 = result }
+        }
+        #expect(time.waitForSleepers())
+        cancellation.cancel()
+        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == ExportResult(isDelivered: false, requests: 1))
+    }
+
+    @Test("partial success counts and logs what was rejected, with the message made harmless")
+    func partialSuccess() throws {
+        let body = #"{"partialSuccess":{"rejectedDataPoints":"1","errorMessage":"bad\n\u001b[31m"}}"#
+        let server = try LoopbackServer(always: .json(body))
+        defer { server.stop() }
+        let exporter = try exporter(server.url)
+        defer { exporter.close() }
+        #expect(export(exporter) == ExportResult(isDelivered: true, rejectedPoints: 1, requests: 1))
+        let line = try #require(recorder.lines(.warning).first)
+        #expect(line.contains(#"bad\n"#))
+        #expect(!line.unicodeScalars.contains { $0.value < 32 })
+    }
+
+    @Test("a redirect is refused and the headers do not travel on")
+    func redirect() throws {
+        let other = try LoopbackServer(always: .json("{}"))
+        let server = try LoopbackServer(always: .response(307, headers: ["Location": other.url]))
+        defer {
+            server.stop()
+            other.stop()
+        }
+        let exporter = try exporter(server.url) { $0.headers = ["Authorization": "s3cret"] }
+        defer { exporter.close() }
+        #expect(export(exporter) == ExportResult(isDelivered: false, requests: 1))
+        #expect(other.requests.isEmpty)
+    }
+
+    @Test("no log line shows credentials of the URL or values of headers")
+    func secrets() throws {
+        let server = try LoopbackServer(always: .text("no", status: 403))
+        server.stop()
+        let exporter = try exporter("http://me:s3cret@127.0.0.1:\(server.port)/p?key=s3cret") {
+            $0.headers = ["x": "s3cret"]
+            $0.timeout = .milliseconds(20)
+        }
+        defer { exporter.close() }
+        #expect(!export(exporter).isDelivered)
+        #expect(!recorder.lines.isEmpty)
+        #expect(recorder.messages.allSatisfy { !$0.contains("s3cret") })
+    }
+
+    @Test("certificate files that can't be honoured keep export off")
+    func certificates() throws {
+        for path in [\OTLPConfiguration.certificateFile, \.clientCertificateFile, \.clientKeyFile] {
+            #expect(throws: OTLPObstacle.self) { _ = try exporter("http://c") { $0[keyPath: path] = "/file.pem" } }
+        }
+    }
+}
