@@ -35,7 +35,9 @@ public final class ServerMetricsCollector: Sendable {
 
     let state: Locked<State>
     let log: Log
-    let timeSource: any TimeSource
+    /// The time source's monotonic clock. A closure, because reading it through the protocol copies the source each time.
+    let nanoseconds: @Sendable () -> UInt64
+    private let timeSource: any TimeSource
     private let invalidInput: FailureLog
     /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
     package let startTime: UInt64
@@ -44,6 +46,7 @@ public final class ServerMetricsCollector: Sendable {
     package init(cardinalityLimit: Int, log: Log, timeSource: any TimeSource = SystemTimeSource()) {
         self.log = log
         self.timeSource = timeSource
+        nanoseconds = timeSource.monotonicClock
         startTime = timeSource.unixNanoseconds
         invalidInput = FailureLog(log: log, timeSource: timeSource)
         state = Locked(

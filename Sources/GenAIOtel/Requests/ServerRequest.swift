@@ -1,7 +1,5 @@
 // One request that the application tracks, from its arrival to its end.
 
-import RuntimeSupport
-
 /// A request that counts itself: as waiting, as running, and when it ends, with its times.
 ///
 /// Comes from ``ServerMetricsCollector/enqueueRequest(model:operation:)`` or
@@ -23,7 +21,8 @@ public final class ServerRequest: @unchecked Sendable {
     private let collector: ServerMetricsCollector
     /// Position in the collector's ``RequestStore``.
     private let kind: Int
-    private let arrival: ContinuousClock.Instant
+    /// On the collector's clock, as all times here.
+    private let arrival: UInt64
     private var phase: Phase
     /// Nanoseconds from the arrival to the first token.
     private var firstTokenTime: UInt64?
@@ -31,7 +30,7 @@ public final class ServerRequest: @unchecked Sendable {
     /// A request that arrives now; counts it as waiting or running.
     init(_ collector: ServerMetricsCollector, _ kind: RequestStore.Kind, isWaiting: Bool) {
         self.collector = collector
-        arrival = collector.timeSource.now
+        arrival = collector.nanoseconds()
         phase = isWaiting ? .waiting : .running
         let isOverflow: Bool
         (self.kind, isOverflow) = collector.state.withLock { state in
@@ -50,10 +49,10 @@ public final class ServerRequest: @unchecked Sendable {
 
     /// Records the time to first token, at the first call only. A request that still waited runs from now on.
     public func firstToken() {
-        let time = nanosecondsSinceArrival
         collector.state.withLock { state in
             guard phase != .done, firstTokenTime == nil else { return }
             startIfWaiting(&state.requests)
+            let time = nanosecondsSinceArrival
             firstTokenTime = time
             state.requests.recordFirstToken(nanoseconds: time, kind: kind)
         }
@@ -71,7 +70,6 @@ public final class ServerRequest: @unchecked Sendable {
     }
 
     private func end(outputTokens: Int?, failure: RequestStore.Failure?) {
-        let time = nanosecondsSinceArrival
         let isOverflow = collector.state.withLock { state in
             switch phase {
             case .waiting: state.requests.waiting -= 1
@@ -79,9 +77,9 @@ public final class ServerRequest: @unchecked Sendable {
             case .done: return false
             }
             phase = .done
+            let time = nanosecondsSinceArrival
             if failure == nil, let firstTokenTime, let outputTokens, outputTokens >= 2 {
-                // Two calls that overlap may have read the clock in the other order.
-                let perToken = (time - min(firstTokenTime, time)) / UInt64(outputTokens - 1)
+                let perToken = (time - firstTokenTime) / UInt64(outputTokens - 1)
                 state.requests.recordTimePerOutputToken(nanoseconds: perToken, kind: kind)
             }
             return state.requests.recordEnd(nanoseconds: time, kind: kind, failure: failure)
@@ -96,17 +94,7 @@ public final class ServerRequest: @unchecked Sendable {
         requests.running += 1
     }
 
-    private var nanosecondsSinceArrival: UInt64 {
-        arrival.duration(to: collector.timeSource.now).nanoseconds
-    }
-}
-
-extension Duration {
-    /// Whole nanoseconds; 0 for what is negative, the largest number for what is longer than 584 years.
-    var nanoseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-        return overflow ? .max : product.addingSaturated(UInt64(attoseconds / 1_000_000_000))
-    }
+    /// Read while the lock is held, and only when it is needed: so times can't come in another order than the calls, and
+    /// a call that does nothing does not read the clock, which costs more than the lock.
+    private var nanosecondsSinceArrival: UInt64 { collector.nanoseconds() - arrival }
 }
