@@ -24,10 +24,17 @@ let package = Package(
         ),
 
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["GenAIOtel", "RuntimeSupport", "AllocationCount"],
+            path: "Tests/Benchmarks"
+        ),
+        .target(name: "AllocationCount", path: "Tests/AllocationCount"),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
         .testTarget(name: "EnginePollerTests", dependencies: ["EnginePoller", "TestSupport"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
