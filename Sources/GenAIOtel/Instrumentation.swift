@@ -60,13 +60,17 @@ public final class Instrumentation: Sendable {
             )
     }
 
-    /// Starts the threads and logs what the configuration had to say.
+    /// Starts the threads.
     func start() {
         exporter?.start()
+    }
+
+    /// Logs what the configuration had to say; not under a lock, because the handler may call this library.
+    func logStart() {
         for message in startMessages { log.write(message.level) { message.text } }
     }
 
-    func warnOfSecondStart() {
+    func logSecondStart() {
         log.warning("instrument() was called again: the first call's configuration stays in force")
     }
 
