@@ -24,7 +24,8 @@ let package = Package(
         ),
 
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
-        .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "TestSupport"]),
+        .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
+        .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
         .testTarget(name: "EnginePollerTests", dependencies: ["EnginePoller", "TestSupport"]),
