@@ -26,6 +26,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
         .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
         .testTarget(name: "EnginePollerTests", dependencies: ["EnginePoller", "TestSupport"]),

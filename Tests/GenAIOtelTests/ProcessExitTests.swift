@@ -21,7 +21,9 @@ struct ProcessExitTests {
         defer { process.stop() }
         #expect(process.waitForEnd(.seconds(30)))
         #expect(server.requests.count == 1)
-        #expect(server.requests.first.map { String(decoding: $0.body, as: UTF8.self) }?.contains(#""asInt":"7""#) == true)
+        #expect(
+            server.requests.first.map { String(decoding: $0.body, as: UTF8.self) }?.contains(#""asInt":"7""#) == true
+        )
     }
 
     @Test("a handled SIGTERM delivers the last values")
