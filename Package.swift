@@ -28,7 +28,11 @@ let package = Package(
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
-        .testTarget(name: "EnginePollerTests", dependencies: ["EnginePoller", "TestSupport"]),
+        .testTarget(
+            name: "EnginePollerTests",
+            dependencies: ["EnginePoller", "TestSupport"],
+            resources: [.copy("Fixtures")]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )
