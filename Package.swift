@@ -33,6 +33,8 @@ let package = Package(
             dependencies: ["EnginePoller", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
+        .testTarget(name: "IntegrationTests", dependencies: ["EnginePoller", "TestSupport"]),
+        .executableTarget(name: "Benchmarks", dependencies: ["EnginePoller"], path: "Tests/Benchmarks"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -33,7 +33,7 @@ struct TargetRequest: Sendable {
         var fields = target.headers.sorted { $0.key < $1.key }
         if let token = target.bearerToken { fields.append(("Authorization", "Bearer \(token)")) }
         for (name, value) in fields {
-            guard HTTPHeader.isName(name), HTTPHeader.isValue(value) else {
+            guard HTTPHeader.isValid(name: name, value: value) else {
                 log.warning(
                     "the header \(quoted(name)) for \(endpoint) has characters that HTTP forbids; it is not sent"
                 )
@@ -59,25 +59,5 @@ struct TargetRequest: Sendable {
     var model: String? {
         URLComponents(url: endpoint.url, resolvingAgainstBaseURL: false)?
             .queryItems?.first { $0.name == "model" }?.value
-    }
-}
-
-extension HTTPHeader {
-    /// A token of RFC 9110, section 5.6.2.
-    fileprivate static func isName(_ text: String) -> Bool {
-        !text.isEmpty
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"):
-                    true
-                default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-                }
-            }
-    }
-
-    /// No control character but the tab: a line break would begin another field.
-    fileprivate static func isValue(_ text: String) -> Bool {
-        text.utf8.allSatisfy { $0 == 0x09 || ($0 >= 0x20 && $0 != 0x7F) }
     }
 }

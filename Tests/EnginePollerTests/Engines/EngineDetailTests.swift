@@ -1,9 +1,10 @@
 import RuntimeSupport
+import TestSupport
 import Testing
 
 @testable import EnginePoller
 
-@Suite("Figures from paths beside the metrics")
+@Suite("Figures from paths beside the metrics", .blocking)
 struct EngineDetailTests {
     private typealias Figures = EngineDetail.Figures
 

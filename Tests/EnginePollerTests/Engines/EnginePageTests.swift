@@ -1,9 +1,10 @@
 import RuntimeSupport
+import TestSupport
 import Testing
 
 @testable import EnginePoller
 
-@Suite("From samples to figures")
+@Suite("From samples to figures", .blocking)
 struct EnginePageTests {
     private func read(_ text: String) -> EnginePage? { EnginePage(Array(text.utf8)) }
 

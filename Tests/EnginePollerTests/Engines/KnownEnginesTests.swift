@@ -1,9 +1,10 @@
 import RuntimeSupport
+import TestSupport
 import Testing
 
 @testable import EnginePoller
 
-@Suite("Every engine's page gives its figures")
+@Suite("Every engine's page gives its figures", .blocking)
 struct KnownEnginesTests {
     private struct Expected {
         var page: String

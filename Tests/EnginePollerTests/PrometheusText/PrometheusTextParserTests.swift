@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import EnginePoller
 
-@Suite("Prometheus text: what is read and what is not")
+@Suite("Prometheus text: what is read and what is not", .blocking)
 struct PrometheusTextParserTests {
     private let parser = PrometheusTextParser(metrics: ["m", "m:n_total"], families: ["fam_"], labels: ["a", "b"])
 
