@@ -4,21 +4,25 @@ import EnginePoller
 import Foundation
 
 /// Prints the CPU time per page of the parser and of a baseline, measured in turn.
-func measurePrometheusParsing() throws {
-    let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+struct PrometheusParsing {
+    private let runs = 500
+    private let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../EnginePollerTests/Fixtures")
-    for name in ["vllm-0.32.0-two-replicas-fresh.txt", "vllm-0.32.0-busy.txt"] {
-        let page = Array(try Data(contentsOf: fixtures.appendingPathComponent(name)))
-        var parser: [Double] = []
-        var baseline: [Double] = []
-        for _ in 0..<200 {
-            parser.append(cpuMicroseconds { _ = EngineFigures.read(page) })
-            baseline.append(cpuMicroseconds { _ = splitIntoStrings(page) })
+
+    func run() throws {
+        for name in ["vllm-0.32.0-two-replicas-fresh.txt", "vllm-0.32.0-busy.txt"] {
+            let page = Array(try Data(contentsOf: fixtures.appendingPathComponent(name)))
+            var parser: [Double] = []
+            var baseline: [Double] = []
+            for _ in 0..<runs {
+                parser.append(cpuMicroseconds { _ = EngineFigures.read(page) })
+                baseline.append(cpuMicroseconds { _ = splitIntoStrings(page) })
+            }
+            print("\(name), \(page.count) bytes, \(runs) runs each, CPU time per page")
+            report("parser", parser)
+            report("String.split", baseline)
+            print("  ratio of medians: \((median(baseline) / median(parser)).rounded(toPlaces: 1))")
         }
-        print("\(name), \(page.count) bytes, \(parser.count) runs each, CPU time per page")
-        report("parser", parser)
-        report("String.split", baseline)
-        print("  ratio of medians: \((median(baseline) / median(parser)).rounded(toPlaces: 1))")
     }
 }
 

@@ -1,11 +1,14 @@
-// Measurements, each by its name: swift run -c release Benchmarks <name>
+// Measurements that take too long for the tests: swift run -c release Benchmarks <name>
 
-let benchmarks: [(name: String, run: () throws -> Void)] = [
-    ("prometheus-parsing", measurePrometheusParsing)
+import Foundation
+
+let benchmarks: KeyValuePairs<String, () throws -> Void> = [
+    "prometheus-parsing": { try PrometheusParsing().run() }
 ]
 
-if let benchmark = benchmarks.first(where: { $0.name == CommandLine.arguments.dropFirst().first }) {
-    try benchmark.run()
-} else {
-    print("usage: Benchmarks \(benchmarks.map(\.name).joined(separator: "|"))")
+let name = CommandLine.arguments.dropFirst().first ?? ""
+guard let benchmark = benchmarks.first(where: { $0.key == name }) else {
+    print("usage: swift run -c release Benchmarks <name>, one of: \(benchmarks.map(\.key).joined(separator: ", "))")
+    exit(2)
 }
+try benchmark.value()

@@ -25,18 +25,30 @@ struct LlamaCppTests {
         #expect(idle.requestsRunning == 0)
         #expect(idle.requestsMax == 2)
 
-        let answered = try server.load(6)
-        let busy = try #require(wait(readings) { $0.requestsRunning == 2 && $0.requestsWaiting == 4 })
+        let busy = try #require(try loadUntilBusy(server, readings))
         #expect(busy.requestsMax == 2)
-        #expect(busy.model == "tiny-random.gguf")
+        #expect(busy.model?.hasSuffix("tiny-random.gguf") == true)
         let usages = readings.read { $0.flatMap(\.models).compactMap(\.kvCacheUsage) }
         #expect(usages.allSatisfy { (0...100).contains($0) })
         #expect(wait(readings) { ($0.kvCacheUsage ?? 0) > 0 } != nil)
 
-        #expect(answered.wait(until: .now + .seconds(120)) { $0 == 6 ? true : nil } == true)
         readings.mutate { $0 = [] }
         #expect(wait(readings) { $0.requestsRunning == 0 && $0.requestsWaiting == 0 && $0.kvCacheUsage == 0 } != nil)
         #expect(poller.stop())
+    }
+
+    /// Sends six requests at once until two of them run and four wait, and returns once they have been answered.
+    ///
+    /// The server reads each connection on a thread of a pool, and sometimes leaves one of the six unread until another
+    /// has been answered; then three wait. That is a matter of chance, hence the rounds.
+    private func loadUntilBusy(_ server: LlamaCppServer, _ readings: Monitor<[ServerReading]>) throws -> ModelReading? {
+        for _ in 0..<10 {
+            let answered = try server.load(6)
+            #expect(answered.wait(until: .now + .seconds(120)) { $0 == 6 ? true : nil } == true)
+            let models = readings.read { $0.flatMap(\.models) }
+            if let busy = models.first(where: { $0.requestsRunning == 2 && $0.requestsWaiting == 4 }) { return busy }
+        }
+        return nil
     }
 
     /// Waits for a reading of the one model that satisfies `condition`.
