@@ -54,18 +54,19 @@ final class DetailReader: Sendable {
         let last = state.withLock { $0.answers[detail] }
         if let last, now < last.next { return last.figures }
 
-        let answer = ask(detail, exchange)
         let kept: EngineDetail.Figures?
         let isRefused: Bool
-        switch answer {
+        switch ask(detail, exchange) {
         case .success(let figures):
             kept = figures
             isRefused = false
             noteFound(detail)
+        case .failure(.noAnswer(.cancelled)):
+            return nil
         case .failure(let problem):
             kept = detail.isVolatile ? nil : last?.figures
             isRefused = problem.isRefusal
-            if problem != .noAnswer(.cancelled) { noteMissing(detail, problem) }
+            noteMissing(detail, problem)
         }
         let isAskedEveryTime = detail.isVolatile && !isRefused
         state.withLock {

@@ -12,7 +12,7 @@ import Foundation
 struct PrometheusTextParser: Sendable {
     private let metrics: PrefixTable
     private let families: PrefixTable
-    private let labels: [(name: String, bytes: [UInt8])]
+    private let labels: PrefixTable
 
     /// - Parameters:
     ///   - metrics: the whole names of the samples to read.
@@ -21,7 +21,7 @@ struct PrometheusTextParser: Sendable {
     init(metrics: [String], families: [String] = [], labels: [String] = []) {
         self.metrics = PrefixTable(metrics)
         self.families = PrefixTable(families)
-        self.labels = labels.map { ($0, Array($0.utf8)) }
+        self.labels = PrefixTable(labels)
     }
 
     /// What was found in a page.
@@ -106,16 +106,17 @@ extension PrometheusTextParser {
     }
 
     private func takeLabel(_ cursor: inout LineCursor, into result: inout [String: String]) -> Bool {
-        let start = cursor.position
-        cursor.advance { $0 == .equals || $0 == .space || $0 == .tab || $0 == .quote }
-        let name = cursor.bytes(from: start)
+        let wanted = labels.take(from: &cursor) { next in next == .equals || next == .space || next == .tab }
+        if wanted == nil {
+            let start = cursor.position
+            cursor.advance { $0 == .equals || $0 == .space || $0 == .tab || $0 == .quote }
+            guard cursor.position > start else { return false }
+        }
         cursor.skipBlanks()
-        guard !name.isEmpty, cursor.take(.equals) else { return false }
+        guard cursor.take(.equals) else { return false }
         cursor.skipBlanks()
         guard let value = takeQuoted(&cursor) else { return false }
-        if let wanted = labels.first(where: { $0.bytes.elementsEqual(name) }) {
-            result[wanted.name] = unescaped(value)
-        }
+        if let wanted { result[wanted] = unescaped(value) }
         return true
     }
 
