@@ -29,7 +29,13 @@ let package = Package(
         .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
-        .testTarget(name: "EnginePollerTests", dependencies: ["EnginePoller", "TestSupport"]),
+        .testTarget(
+            name: "EnginePollerTests",
+            dependencies: ["EnginePoller", "TestSupport"],
+            resources: [.copy("Fixtures")]
+        ),
+        .testTarget(name: "IntegrationTests", dependencies: ["EnginePoller", "TestSupport"]),
+        .executableTarget(name: "Benchmarks", dependencies: ["EnginePoller"], path: "Tests/Benchmarks"),
     ],
     swiftLanguageModes: [.v6]
 )
