@@ -1,6 +1,7 @@
 // What Ollama says to GET /api/ps: which models are in memory.
 
 import Foundation
+import RuntimeSupport
 
 /// The models that an answer of `/api/ps` lists.
 ///
@@ -32,6 +33,17 @@ struct LoadedModels: Equatable {
                 positions[model.name] = models.count
                 models.append(model)
             }
+        }
+    }
+
+    /// Each model's share of `total` bytes of GPU memory, in percent, and its bytes.
+    func readings(ofTotal total: Double) -> [ModelReading] {
+        models.map { model in
+            ModelReading(
+                model: model.name,
+                kvCacheUsage: model.vram.map { min(Double($0) / total * 100, 100) },
+                vram: model.vram
+            )
         }
     }
 }

@@ -102,13 +102,6 @@ final class OllamaPoll: Sendable {
     private func reading(_ loaded: LoadedModels, _ cancellation: Cancellation) -> ServerReading {
         let isUsed = loaded.models.contains { ($0.vram ?? 0) > 0 }
         let total = gpuMemory.total(isUsed: isUsed, cancellation: cancellation)
-        let models = loaded.models.map { model in
-            ModelReading(
-                model: model.name,
-                kvCacheUsage: model.vram.map { min(Double($0) / total * 100, 100) },
-                vram: model.vram
-            )
-        }
-        return ServerReading(server: server, modelsLoaded: loaded.count, models: models)
+        return ServerReading(server: server, modelsLoaded: loaded.count, models: loaded.readings(ofTotal: total))
     }
 }

@@ -69,7 +69,8 @@ extension ChildProcess {
         if let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") {
             _ = unsafeBitCast(symbol, to: AddCloseFrom.self)(&actions, 3)
         } else {
-            for descriptor in SmallFile.names(inFolder: "/proc/self/fd").compactMap({ Int32($0) }) where descriptor > 2 {
+            for descriptor in SmallFile.names(inFolder: "/proc/self/fd").compactMap({ Int32($0) }) where descriptor > 2
+            {
                 posix_spawn_file_actions_addclose(&actions, descriptor)
             }
         }

@@ -68,7 +68,9 @@ package struct ChildProcess: Sendable {
             let life = child.lookAfter()
             pipe.drain(into: &output, limit: outputLimit)
             if output.count > outputLimit { return .failure(child.end(.tooMuchOutput)) }
-            if case .ended(let status) = life { return status == 0 ? .success(output) : .failure(.failed(status: status)) }
+            if case .ended(let status) = life {
+                return status == 0 ? .success(output) : .failure(.failed(status: status))
+            }
             if isCancelled() { return .failure(child.end(.cancelled)) }
             if ContinuousClock.now >= deadline { return .failure(child.end(.timedOut)) }
             pipe.waitForData(milliseconds: tick)
