@@ -57,11 +57,12 @@ package final class RepeatingThread: Sendable {
         }
         guard let run else { return }
         let thread = Thread { [self] in
+            // On Linux a name that is given from outside never reaches the system.
+            Thread.current.name = name
             blockHandledSignals()
             loop(run)
             run.end()
         }
-        thread.name = name
         run.adopt(thread)
         thread.start()
     }
