@@ -10,6 +10,7 @@ let package = Package(
         .library(name: "OllamaPoller", targets: ["OllamaPoller"]),
         .library(name: "EnginePoller", targets: ["EnginePoller"]),
         .executable(name: "server-metrics-example", targets: ["ServerMetricsExample"]),
+        .executable(name: "ollama-example", targets: ["OllamaExample"]),
     ],
     targets: [
         .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "RuntimeSupport"]),
@@ -23,11 +24,14 @@ let package = Package(
             path: "Examples/ServerMetricsExample"
         ),
 
+        .executableTarget(name: "OllamaExample", dependencies: ["OllamaPoller"], path: "Examples/OllamaExample"),
+
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
         .testTarget(name: "EnginePollerTests", dependencies: ["EnginePoller", "TestSupport"]),
+        .executableTarget(name: "Benchmarks", dependencies: ["OllamaPoller", "TestSupport"], path: "Tests/Benchmarks"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -7,7 +7,7 @@ enum LocalHost {
     static func isThisMachine(_ host: String, ownName: String = LocalHost.ownName) -> Bool {
         let host = host.lowercased().trimmingSuffix(".")
         if host == "localhost" || host.hasSuffix(".localhost") { return true }
-        if let address = address(host) { return isLocal(address) }
+        if let address = IPAddress.bytes(host) { return isLocal(address) }
         let ownName = ownName.lowercased().trimmingSuffix(".")
         let isShort = !host.contains(".") || !ownName.contains(".")
         // `gpu1` and `gpu1.example.com` are the same machine, `gpu1.example.com` and `gpu1.example.org` are not.
@@ -23,20 +23,10 @@ enum LocalHost {
         return status == 0 ? String(decoding: buffer.prefix { $0 != 0 }, as: UTF8.self) : ""
     }
 
-    /// The 16 bytes of an IP address; IPv4 is mapped into IPv6.
-    private static func address(_ host: String) -> [UInt8]? {
-        var four = in_addr()
-        if inet_pton(AF_INET, host, &four) == 1 {
-            return [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF] + withUnsafeBytes(of: &four) { Array($0) }
-        }
-        var six = in6_addr()
-        guard inet_pton(AF_INET6, String(host.prefix { $0 != "%" }), &six) == 1 else { return nil }
-        return withUnsafeBytes(of: &six) { Array($0) }
-    }
-
     private static func isLocal(_ address: [UInt8]) -> Bool {
-        let isMapped = address.starts(with: [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF])
-        if isMapped { return address[12] == 127 || address[12...].allSatisfy { $0 == 0 } }
+        if address.starts(with: IPAddress.mappedPrefix) {
+            return address[12] == 127 || address[12...].allSatisfy { $0 == 0 }
+        }
         return address.dropLast().allSatisfy { $0 == 0 } && address[15] <= 1
     }
 }

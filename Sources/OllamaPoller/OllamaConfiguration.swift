@@ -36,7 +36,7 @@ public struct OllamaConfiguration: Sendable {
 
     /// Reads the environment; warnings stay in the reader.
     package init(reading environment: inout EnvironmentReader) {
-        url = Self.baseURL(&environment) ?? Self.hostURL(&environment) ?? Self.defaultURL
+        url = environment.endpoint("OLLAMA_BASE_URL")?.urlWithUserInfo ?? Self.hostURL(&environment) ?? Self.defaultURL
         interval = environment.seconds("GENAI_OLLAMA_METRICS_INTERVAL") ?? Self.defaultInterval
         maxVRAMGigabytes = environment.positiveNumber(
             "GENAI_OLLAMA_MAX_VRAM_GB",
@@ -51,12 +51,6 @@ public struct OllamaConfiguration: Sendable {
     static let longestInterval: Duration = .seconds(365 * 86_400)
     /// A pebibyte, in GiB.
     static let largestVRAM = 1_048_576.0
-
-    private static func baseURL(_ environment: inout EnvironmentReader) -> URL? {
-        // Checked as an endpoint, but kept as it is: user info is split off only where requests are made.
-        guard environment.endpoint("OLLAMA_BASE_URL") != nil else { return nil }
-        return environment.text("OLLAMA_BASE_URL").flatMap { URL(string: $0) }
-    }
 
     private static func hostURL(_ environment: inout EnvironmentReader) -> URL? {
         guard let text = environment.text("OLLAMA_HOST") else { return nil }

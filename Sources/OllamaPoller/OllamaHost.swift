@@ -24,18 +24,20 @@ struct OllamaHost {
         let (userInfo, hostAndPort) = (authority[..<hostStart], authority[hostStart...])
 
         let (host, portText) = Self.split(hostAndPort)
+        guard !host.contains(":") || IPAddress.bytes(String(host)) != nil else {
+            problem = "is not an address"
+            return
+        }
         var port = defaultPort
-        if let portText {
+        if let portText, !portText.isEmpty {
             if let number = Int(portText), (1...65535).contains(number) {
                 port = number
-            } else if !portText.isEmpty {
+            } else {
                 problem = "has a port outside 1 to 65535 (\(defaultPort) is used)"
             }
         }
-        let target = "\(scheme)://\(userInfo)\(Self.urlHost(host)):\(port)\(path)"
         do {
-            _ = try HTTPEndpoint(target)
-            url = URL(string: target)
+            url = try HTTPEndpoint("\(scheme)://\(userInfo)\(Self.urlHost(host)):\(port)\(path)").urlWithUserInfo
         } catch {
             problem = "\(error)"
         }

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import OllamaPoller
@@ -17,7 +18,7 @@ struct LoadedModelsMutationTests {
 
     @Test("any bytes at all: never a trap, and never a value out of range", arguments: 0..<8 as Range<UInt64>)
     func mutations(seed: UInt64) {
-        var random = SeededGenerator(state: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<500 {
             var bytes = Array((Self.samples.randomElement(using: &random) ?? "").utf8)
             for _ in 0..<Int.random(in: 1...4, using: &random) { mutate(&bytes, &random) }
@@ -39,18 +40,5 @@ struct LoadedModelsMutationTests {
         case 3: bytes.removeSubrange(end...)
         default: if position < bytes.count { bytes[position] = .random(in: 0...255, using: &random) }
         }
-    }
-}
-
-/// SplitMix64: the same numbers at every run.
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
     }
 }

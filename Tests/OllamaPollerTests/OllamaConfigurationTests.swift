@@ -33,7 +33,7 @@ struct OllamaConfigurationTests {
         #expect(configuration.interval == .milliseconds(2500))
         #expect(configuration.maxVRAMGigabytes == 24)
         #expect(configuration.warnings.isEmpty)
-        #expect(OllamaSettings(configuration).maxVRAM == 24 * 1024 * 1024 * 1024)
+        #expect(OllamaSettings(configuration).maxVRAM == 25_769_803_776)
     }
 
     @Test("OLLAMA_HOST counts where OLLAMA_BASE_URL is missing or bad")

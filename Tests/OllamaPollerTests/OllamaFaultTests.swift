@@ -22,18 +22,16 @@ struct OllamaFaultTests {
 
     @Test("one that dies leaves no value behind, and is up again when it is back")
     func dies() throws {
-        let turn = Locked(0)
+        let isDead = Locked(false)
         let server = try LoopbackServer { _ in
-            let number = turn.withLock { turn in
-                turn += 1
-                return turn
-            }
-            return number == 2 ? .close : .json(answer(entry("a", vram: gibibyte)))
+            isDead.withLock { $0 } ? .close : .json(answer(entry("a", vram: gibibyte)))
         }
         defer { server.stop() }
         let test = try TestPoller(server.url)
         #expect(try test.firstReading().models.count == 1)
+        isDead.withLock { $0 = true }
         #expect(try test.nextReading(2) == down(server.port))
+        isDead.withLock { $0 = false }
         #expect(try test.nextReading(3).models.count == 1)
         #expect(test.log.lines(.warning).count == 1)
         #expect(test.log.lines(.info).last?.contains("after 1 failure") == true)

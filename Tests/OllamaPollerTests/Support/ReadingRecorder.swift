@@ -11,8 +11,8 @@ final class ReadingRecorder: Sendable {
         recorded.mutate { $0.append(reading) }
     }
 
-    /// Waits up to ten seconds for the reading of this number, counted from 1.
+    /// Waits up to thirty seconds for the reading of this number, counted from 1.
     func wait(for number: Int = 1) -> ServerReading? {
-        recorded.wait(until: .now + .seconds(10)) { $0.count >= number ? $0[number - 1] : nil }
+        recorded.wait(until: .now + .seconds(30)) { $0.count >= number ? $0[number - 1] : nil }
     }
 }

@@ -17,7 +17,7 @@ final class TestPoller {
         _ url: String,
         interval: Duration = .seconds(5),
         maxVRAM: Double? = nil,
-        timeLimit: Duration = .seconds(10),
+        timeLimit: Duration = .seconds(20),
         locations: VRAMLocations = .nowhere
     ) throws {
         var configuration = OllamaConfiguration(environment: [:])

@@ -1,0 +1,14 @@
+// Measurements that take too long for the tests: swift run -c release Benchmarks <name>
+
+import Foundation
+
+let benchmarks: KeyValuePairs<String, () throws -> Void> = [
+    "ollama-soak": { try OllamaSoak().run() }
+]
+
+let name = CommandLine.arguments.dropFirst().first ?? ""
+guard let benchmark = benchmarks.first(where: { $0.key == name }) else {
+    print("usage: swift run -c release Benchmarks <name>, one of: \(benchmarks.map(\.key).joined(separator: ", "))")
+    exit(2)
+}
+try benchmark.value()
