@@ -42,15 +42,16 @@ final class GPUMemory: Sendable {
     func total(isUsed: Bool, cancellation: Cancellation) -> Double {
         if case .fixed(let bytes) = source { return bytes }
         if var detector = takeDetector(isUsed: isUsed) {
-            let isFirst = state.withLock { $0.nextAttempt == nil }
             let finding = detector.detect { cancellation.isCancelled }
-            state.withLock { state in
+            // One that was called off has not failed.
+            let isComplete = finding.total != nil || !cancellation.isCancelled
+            let isFirst = state.withLock { state in
                 state.detector = detector
                 state.found = finding.total?.bytes
-                // One that was called off has not failed.
-                if !cancellation.isCancelled { state.nextAttempt = timeSource.now + Self.retryInterval }
+                defer { if isComplete { state.nextAttempt = timeSource.now + Self.retryInterval } }
+                return state.nextAttempt == nil
             }
-            if !cancellation.isCancelled { report(finding, isFirst: isFirst) }
+            if isComplete { report(finding, isFirst: isFirst) }
         }
         return Double(state.withLock { $0.found } ?? AssumedVRAM.bytes)
     }
