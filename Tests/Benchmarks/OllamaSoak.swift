@@ -12,7 +12,7 @@ struct OllamaSoak {
     var timeLimit: Duration = .milliseconds(20)
 
     private static let answers: [LoopbackAnswer] = [
-        .flood, .hang, .reset, .drip(interval: .milliseconds(5)), .json(#"{"models":[{"name":"a","size_vram":1}]}"#), .close,
+        .hang, .reset, .drip(interval: .milliseconds(5)), .json(#"{"models":[{"name":"a","size_vram":1}]}"#), .close,
     ]
 
     private struct Count {
