@@ -122,8 +122,13 @@ final class HTTPExchange: Sendable {
         return state.read { $0.result } ?? .failure(.timedOut)
     }
 
-    /// Whether so much has come that more may be coming fast and without end.
-    var isFlooded: Bool { state.read { $0.bytesReceived > 65_536 } }
+    /// Whether so much has come, or is to come, that more may be coming fast and without end.
+    var isFlooded: Bool {
+        state.read { state in
+            if case .failure(.answerTooLarge) = state.result { return true }
+            return state.bytesReceived > 65_536
+        }
+    }
 
     /// Whether URLSession has let go of the task.
     var hasEnded: Bool { state.read { $0.hasEnded } }
