@@ -155,7 +155,8 @@ package final class LoopbackServer: Sendable {
         case .flood:
             let block = Data(repeating: UInt8(ascii: " "), count: 65_536)
             var isOpen = TCPSocket.send(Data("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".utf8), to: descriptor)
-            while isOpen { isOpen = TCPSocket.send(block, to: descriptor) }
+            // 60 MB a second: as fast as it can, it would take the processor from everything else in the test's process.
+            while isOpen, !isStopped(within: .milliseconds(1)) { isOpen = TCPSocket.send(block, to: descriptor) }
             return false
         }
     }
