@@ -10,6 +10,7 @@ let package = Package(
         .library(name: "OllamaPoller", targets: ["OllamaPoller"]),
         .library(name: "EnginePoller", targets: ["EnginePoller"]),
         .executable(name: "server-metrics-example", targets: ["ServerMetricsExample"]),
+        .executable(name: "ollama-example", targets: ["OllamaExample"]),
     ],
     targets: [
         .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "RuntimeSupport"]),
@@ -22,11 +23,11 @@ let package = Package(
             dependencies: ["GenAIOtel"],
             path: "Examples/ServerMetricsExample"
         ),
+        .executableTarget(name: "OllamaExample", dependencies: ["OllamaPoller"], path: "Examples/OllamaExample"),
 
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
         .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
-        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
         .testTarget(
@@ -34,8 +35,12 @@ let package = Package(
             dependencies: ["EnginePoller", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
-        .testTarget(name: "IntegrationTests", dependencies: ["EnginePoller", "TestSupport"]),
-        .executableTarget(name: "Benchmarks", dependencies: ["EnginePoller"], path: "Tests/Benchmarks"),
+        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: ["EnginePoller", "OllamaPoller", "TestSupport"],
+            path: "Tests/Benchmarks"
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

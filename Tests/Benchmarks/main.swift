@@ -3,7 +3,8 @@
 import Foundation
 
 let benchmarks: KeyValuePairs<String, () throws -> Void> = [
-    "prometheus-parsing": { try PrometheusParsing().run() }
+    "prometheus-parsing": { try PrometheusParsing().run() },
+    "ollama-soak": { try OllamaSoak().run() },
 ]
 
 let name = CommandLine.arguments.dropFirst().first ?? ""
