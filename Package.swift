@@ -10,6 +10,7 @@ let package = Package(
         .library(name: "OllamaPoller", targets: ["OllamaPoller"]),
         .library(name: "EnginePoller", targets: ["EnginePoller"]),
         .executable(name: "server-metrics-example", targets: ["ServerMetricsExample"]),
+        .executable(name: "ollama-example", targets: ["OllamaExample"]),
     ],
     targets: [
         .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "RuntimeSupport"]),
@@ -22,19 +23,25 @@ let package = Package(
             dependencies: ["GenAIOtel"],
             path: "Examples/ServerMetricsExample"
         ),
+        .executableTarget(name: "OllamaExample", dependencies: ["OllamaPoller"], path: "Examples/OllamaExample"),
 
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
+        .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
+        .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
+        .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
+        .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
+        .testTarget(
+            name: "EnginePollerTests",
+            dependencies: ["EnginePoller", "TestSupport"],
+            resources: [.copy("Fixtures")]
+        ),
+        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["GenAIOtel", "RuntimeSupport", "AllocationCount"],
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "AllocationCount", "TestSupport"],
             path: "Tests/Benchmarks"
         ),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),
-        .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "TestSupport"]),
-        .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
-        .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
-        .testTarget(name: "EnginePollerTests", dependencies: ["EnginePoller", "TestSupport"]),
-        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

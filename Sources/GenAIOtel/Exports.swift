@@ -1,3 +1,5 @@
-// Readings and log levels are part of this module's interface: users need no second import for them.
+// Readings, log levels and the pollers' settings are part of this module's interface: users need no second import.
 
+@_exported import EnginePoller
+@_exported import OllamaPoller
 @_exported import RuntimeSupport

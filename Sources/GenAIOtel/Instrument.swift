@@ -17,14 +17,16 @@ public func instrument(_ configuration: Configuration = Configuration()) -> Inst
     let (instrumentation, isNew) = current.withLock { current in
         if let current { return (current, false) }
         let new = Instrumentation(configuration, onShutdown: forget)
+        // Still under the lock: nobody must be able to shut down what has not started yet.
+        new.start()
         current = new
         return (new, true)
     }
     if isNew {
         exportAtExit
-        instrumentation.start()
+        instrumentation.logStart()
     } else {
-        instrumentation.warnOfSecondStart()
+        instrumentation.logSecondStart()
     }
     return instrumentation
 }

@@ -1,6 +1,8 @@
 // A running instrumentation: the collector, the pollers and the exporters, wired together.
 
+import EnginePoller
 import Foundation
+import OllamaPoller
 
 /// What ``instrument(_:)`` has started.
 ///
@@ -12,6 +14,8 @@ public final class Instrumentation: Sendable {
 
     private let exporter: PeriodicExporter?
     private let prometheusEncoder: PrometheusTextEncoder
+    private let ollama: OllamaPoller?
+    private let engines: EnginePoller?
     private let log: Log
     private let startMessages: [StartMessage]
     private let onShutdown: @Sendable (Instrumentation) -> Void
@@ -61,15 +65,33 @@ public final class Instrumentation: Sendable {
                 timeSource: timeSource,
                 collect: { collector.snapshot(time: clock.next()) }
             )
+        if configuration.isDisabled {
+            ollama = nil
+            engines = nil
+        } else {
+            ollama = configuration.ollama.map { OllamaPoller($0, log: log, onReading: collector.record) }
+            engines = EnginePoller(
+                targets: configuration.engines,
+                sources: configuration.sources,
+                log: log,
+                onReading: collector.record
+            )
+        }
     }
 
-    /// Starts the threads and logs what the configuration had to say.
+    /// Starts the threads.
     func start() {
         exporter?.start()
+        ollama?.start()
+        engines?.start()
+    }
+
+    /// Logs what the configuration had to say; not under a lock, because the handler may call this library.
+    func logStart() {
         for message in startMessages { log.write(message.level) { message.text } }
     }
 
-    func warnOfSecondStart() {
+    func logSecondStart() {
         log.warning("instrument() was called again: the first call's configuration stays in force")
     }
 
@@ -123,10 +145,23 @@ public final class Instrumentation: Sendable {
                 if case .done(let result) = state { result } else { nil }
             } ?? false
         }
-        let result = exporter?.shutdown(timeout: timeout) ?? true
+        let result = stopThreads(timeout: timeout)
         onShutdown(self)
         shutdownResult.mutate { $0 = .done(result) }
         return result
+    }
+
+    /// The pollers are told first, so that nothing changes any more when the last values are taken, and waited for last.
+    private func stopThreads(timeout: Duration) -> Bool {
+        let deadline = ContinuousClock.now + timeout
+        ollama?.requestStop()
+        engines?.requestStop()
+        let isDelivered = exporter?.shutdown(timeout: timeout) ?? true
+        // A poll that is cancelled ends in some milliseconds, which it is given even if the time is up.
+        let remaining = max(ContinuousClock.now.duration(to: deadline), .milliseconds(50))
+        let hasOllamaEnded = ollama?.stop(timeout: remaining) ?? true
+        let haveEnginesEnded = engines?.stop(timeout: remaining) ?? true
+        return isDelivered && hasOllamaEnded && haveEnginesEnded
     }
 
     /// ``shutdown(timeout:)`` without blocking a thread of the calling task's executor.

@@ -1,8 +1,16 @@
-// Measures what this package costs its host: `swift run -c release Benchmarks [NAME]...`, without a name all.
+// Measurements that take too long for the tests: swift run -c release Benchmarks <name>
 
-let benchmarks: KeyValuePairs<String, () -> Void> = [
-    "request-tracking": measureRequestTracking
+import Foundation
+
+let benchmarks: KeyValuePairs<String, () throws -> Void> = [
+    "prometheus-parsing": { try PrometheusParsing().run() },
+    "request-tracking": measureRequestTracking,
+    "ollama-soak": { try OllamaSoak().run() },
 ]
 
-let wanted = CommandLine.arguments.dropFirst()
-for (name, measure) in benchmarks where wanted.isEmpty || wanted.contains(name) { measure() }
+let name = CommandLine.arguments.dropFirst().first ?? ""
+guard let benchmark = benchmarks.first(where: { $0.key == name }) else {
+    print("usage: swift run -c release Benchmarks <name>, one of: \(benchmarks.map(\.key).joined(separator: ", "))")
+    exit(2)
+}
+try benchmark.value()

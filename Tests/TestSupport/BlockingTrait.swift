@@ -37,6 +37,10 @@ private final class BlockingExecutor: TaskExecutor {
 
     private init() {
         let thread = Thread { [self] in
+            // Threads of Dispatch, of which one makes this one, block signals, and child processes would inherit that.
+            var none = sigset_t()
+            sigemptyset(&none)
+            pthread_sigmask(SIG_SETMASK, &none, nil)
             while true {
                 jobs.wait(until: nil, for: { $0.isEmpty ? nil : $0.removeFirst() })?.runSynchronously(
                     on: asUnownedTaskExecutor()

@@ -10,11 +10,6 @@ enum TCPSocket {
 
     /// A listening socket on 127.0.0.1, at a port that the system chose.
     static func listen() throws -> (descriptor: Int32, port: Int) {
-        #if canImport(Glibc)
-        let stream = Int32(SOCK_STREAM.rawValue)
-        #else
-        let stream = SOCK_STREAM
-        #endif
         let descriptor = socket(AF_INET, stream, 0)
         guard descriptor >= 0 else { throw Failure(call: "socket") }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -33,6 +28,30 @@ enum TCPSocket {
             throw Failure(call: "bind")
         }
         return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
+    }
+
+    /// Whether somebody listens at a port of 127.0.0.1.
+    static func canConnect(_ port: Int) -> Bool {
+        let descriptor = socket(AF_INET, stream, 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        address.sin_port = UInt16(port).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+
+    private static var stream: Int32 {
+        #if canImport(Glibc)
+        Int32(SOCK_STREAM.rawValue)
+        #else
+        SOCK_STREAM
+        #endif
     }
 
     static func accept(_ listener: Int32) -> Int32? {

@@ -1,6 +1,8 @@
 // How each setting is read from the environment (OpenTelemetry environment-variable specification).
 
+import EnginePoller
 import Foundation
+import OllamaPoller
 
 extension Configuration {
     /// Reads the settings from the environment. Never fails: see ``warnings``.
@@ -13,6 +15,9 @@ extension Configuration {
         exportInterval = reader.milliseconds("OTEL_METRIC_EXPORT_INTERVAL") ?? Self.defaultExportInterval
         exportTimeout = reader.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT") ?? Self.defaultExportTimeout
         otlp = OTLPConfiguration(reading: &reader)
+        let pollsOllama = reader.boolean("GENAI_ENABLE_OLLAMA_SERVER_METRICS") ?? true
+        ollama = pollsOllama ? OllamaConfiguration(reading: &reader) : nil
+        engines = EngineTarget.targets(reading: &reader)
         cardinalityLimit = Self.defaultCardinalityLimit
         logLevel = reader.first("GENAI_LOG_LEVEL", "OTEL_LOG_LEVEL") { $0.word($1, Self.logLevels) } ?? .info
         logHandler = Log.standardError

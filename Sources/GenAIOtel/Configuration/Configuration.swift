@@ -1,6 +1,8 @@
 // What can be set: every field starts from the environment and can be overridden in code.
 
+import EnginePoller
 import Foundation
+import OllamaPoller
 
 /// The settings of ``instrument(_:)``.
 ///
@@ -32,6 +34,17 @@ public struct Configuration: Sendable {
 
     /// How metrics are sent over OTLP/HTTP.
     public var otlp: OTLPConfiguration
+
+    /// The Ollama server that is polled; nil for none. `GENAI_ENABLE_OLLAMA_SERVER_METRICS`, default true, and the variables
+    /// that ``OllamaConfiguration`` names.
+    public var ollama: OllamaConfiguration?
+
+    /// The serving engines (vLLM, TGI, SGLang, llama.cpp, ...) whose `/metrics` are polled.
+    /// `GENAI_SERVER_METRICS_TARGETS`, `GENAI_SERVER_METRICS_INTERVAL`; default none.
+    public var engines: [EngineTarget]
+
+    /// Servers of the application's own kind that are polled like the built-in ones.
+    public var sources: [any ServerMetricsSource] = []
 
     /// How many models each metric tells apart, at least 1; new ones beyond it share one point. Default 2000.
     public var cardinalityLimit: Int

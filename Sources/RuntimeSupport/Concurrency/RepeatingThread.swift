@@ -57,11 +57,11 @@ package final class RepeatingThread: Sendable {
         }
         guard let run else { return }
         let thread = Thread { [self] in
+            nameCurrentThread()
             blockHandledSignals()
             loop(run)
             run.end()
         }
-        thread.name = name
         run.adopt(thread)
         thread.start()
     }
@@ -108,6 +108,16 @@ package final class RepeatingThread: Sendable {
     private func missedIntervals(since scheduled: ContinuousClock.Instant) -> Int {
         let late = scheduled.duration(to: timeSource.now)
         return late < interval ? 1 : Int(min(late / interval, 1e9)) + 1
+    }
+
+    /// Not through `Thread.name`: on Linux that reaches the system only now and then, and the C function that would is
+    /// not visible to Swift.
+    private func nameCurrentThread() {
+        #if canImport(Darwin)
+        pthread_setname_np(name)
+        #else
+        try? name.write(toFile: "/proc/thread-self/comm", atomically: false, encoding: .utf8)
+        #endif
     }
 
     /// The host's signal handlers shall run on the host's threads. Faults stay unblocked, or crash reporters, which

@@ -79,10 +79,13 @@ package final class HTTPClient: HTTPTransport {
         }
     }
 
-    /// Cancels the task. One that goes on receiving all the same (seen with fast, endless answers) ends with its session.
+    /// Cancels the task. One that goes on receiving all the same ends with its session, and one that receives fast at once:
+    /// to cancel that would wait, for seconds, for URLSession to take a breath.
     private func abandon(_ task: URLSessionDataTask, _ exchange: HTTPExchange, of session: URLSession) {
-        task.cancel()
-        guard !exchange.waitForEnd(until: .now + Self.cancellationGrace) else { return }
+        if !exchange.isFlooded {
+            task.cancel()
+            guard !exchange.waitForEnd(until: .now + Self.cancellationGrace) else { return }
+        }
         self.session.withLock { current in
             if case .open(let open) = current, open === session { current = .none }
         }

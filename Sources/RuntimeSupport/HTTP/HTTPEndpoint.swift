@@ -44,11 +44,14 @@ package struct HTTPEndpoint: Sendable, Hashable {
         urlWithUserInfo = complete
     }
 
-    /// The same server with another path; the query is dropped.
-    package func replacingPath(_ path: String) -> HTTPEndpoint {
+    /// The URL's path, percent-decoded; empty if it has none.
+    package var path: String { URLComponents(url: url, resolvingAgainstBaseURL: false)?.path ?? "" }
+
+    /// The same server with another path; the query is dropped unless it shall be kept.
+    package func replacingPath(_ path: String, keepingQuery: Bool = false) -> HTTPEndpoint {
         changed { parts in
             parts.path = path
-            parts.query = nil
+            if !keepingQuery { parts.query = nil }
         }
     }
 

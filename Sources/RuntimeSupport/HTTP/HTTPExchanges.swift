@@ -74,8 +74,9 @@ final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
     }
 
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-        let isWanted = exchange(of: dataTask)?.receive(data) ?? false
-        if !isWanted { dataTask.cancel() }
+        // What is not wanted is dropped. To cancel the task here would block this queue until URLSession's own is idle, and
+        // data that comes fast would pile up between the two: who waits for the answer does it.
+        exchange(of: dataTask)?.receive(data)
     }
 
     func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
@@ -86,6 +87,7 @@ final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
 /// One request's way to its answer.
 final class HTTPExchange: Sendable {
     private struct State {
+        var bytesReceived = 0
         var response: HTTPResponse?
         var result: Result<HTTPResponse, HTTPFailure>?
         var hasEnded = false
@@ -120,6 +122,14 @@ final class HTTPExchange: Sendable {
         return state.read { $0.result } ?? .failure(.timedOut)
     }
 
+    /// Whether so much has come, or is to come, that more may be coming fast and without end.
+    var isFlooded: Bool {
+        state.read { state in
+            if case .failure(.answerTooLarge) = state.result { return true }
+            return state.bytesReceived > 65_536
+        }
+    }
+
     /// Whether URLSession has let go of the task.
     var hasEnded: Bool { state.read { $0.hasEnded } }
 
@@ -147,17 +157,16 @@ final class HTTPExchange: Sendable {
         return true
     }
 
-    /// - Returns: whether more data shall be received.
-    func receive(_ data: Data) -> Bool {
+    func receive(_ data: Data) {
         state.mutate { state in
-            guard state.result == nil, state.response != nil else { return false }
+            state.bytesReceived += data.count
+            guard state.result == nil, state.response != nil else { return }
             guard state.response!.body.count + data.count <= answerLimit else {
                 state.response = nil
                 state.result = .failure(.answerTooLarge(limit: answerLimit))
-                return false
+                return
             }
             state.response!.body.append(contentsOf: data)
-            return true
         }
     }
 

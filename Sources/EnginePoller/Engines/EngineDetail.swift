@@ -1,0 +1,117 @@
+// What some engines tell only on a path beside their metrics.
+
+import Foundation
+
+/// One more request to a server, for figures that its metrics page lacks.
+enum EngineDetail: Sendable, Hashable, CaseIterable {
+    /// llama.cpp: the slots, of which each executes one request at a time.
+    case llamaSlots
+    /// llama.cpp: the name of the model.
+    case llamaModels
+    /// TGI: the name of the model and the limit of concurrent requests.
+    case tgiInfo
+
+    /// Where it is asked, beside `/metrics`.
+    var path: String {
+        switch self {
+        case .llamaSlots: "/slots"
+        case .llamaModels: "/v1/models"
+        case .tgiInfo: "/info"
+        }
+    }
+
+    /// Whether the answer changes from one poll to the next; others are asked for once a minute.
+    var isVolatile: Bool { self == .llamaSlots }
+
+    /// What is missing without it, for the log.
+    var purpose: String {
+        switch self {
+        case .llamaSlots: "KV-cache usage and the maximum of requests (llama.cpp must run without --no-slots)"
+        case .llamaModels: "the model's name"
+        case .tgiInfo: "the model's name and the maximum of requests"
+        }
+    }
+
+    /// Reads an answer; nil if it is not what is expected.
+    func decode(_ body: [UInt8]) -> Figures? {
+        let data = Data(body)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        switch self {
+        case .llamaSlots: return (try? decoder.decode([Lenient<LlamaSlot>].self, from: data)).map(Figures.init)
+        case .llamaModels: return (try? decoder.decode(LlamaModels.self, from: data)).map(Figures.init)
+        case .tgiInfo: return (try? decoder.decode(TGIInfo.self, from: data)).map(Figures.init)
+        }
+    }
+
+    /// What the answers add to a reading.
+    struct Figures: Sendable, Equatable {
+        var model: String?
+        /// In percent, 0 to 100.
+        var kvCacheUsage: Double?
+        var requestsMax: Int?
+    }
+}
+
+extension EngineDetail.Figures {
+    /// Fills in what the reading lacks; the metrics page knows better.
+    func complete(_ reading: inout ModelReading) {
+        reading.model = reading.model ?? model
+        reading.kvCacheUsage = reading.kvCacheUsage ?? kvCacheUsage
+        reading.requestsMax = reading.requestsMax ?? requestsMax
+    }
+}
+
+// MARK: - The answers
+
+/// A field that costs only itself if it is of an unexpected type.
+private struct Lenient<Value: Decodable>: Decodable {
+    var value: Value?
+
+    init(from decoder: any Decoder) throws {
+        value = try? decoder.singleValueContainer().decode(Value.self)
+    }
+}
+
+private struct LlamaSlot: Decodable {
+    var nCtx: Lenient<Double>?
+    var isProcessing: Lenient<Bool>?
+    var nPromptTokens: Lenient<Double>?
+
+    var contextSize: Double? { nCtx?.value }
+
+    /// Tokens of the prompt and the answer so far. A slot that is idle has none and may not say so; one that is busy and
+    /// does not say (llama.cpp in mid-2025) is unknown.
+    var usedTokens: Double? { isProcessing?.value == false ? 0 : nPromptTokens?.value }
+}
+
+private struct LlamaModels: Decodable {
+    struct Model: Decodable { var id: Lenient<String>? }
+    var data: [Model]
+}
+
+private struct TGIInfo: Decodable {
+    var modelId: Lenient<String>?
+    var maxConcurrentRequests: Lenient<Double>?
+}
+
+extension EngineDetail.Figures {
+    fileprivate init(_ slots: [Lenient<LlamaSlot>]) {
+        requestsMax = slots.isEmpty ? nil : slots.count
+        let used = slots.compactMap { $0.value?.usedTokens }
+        let sizes = slots.compactMap { $0.value?.contextSize }
+        let size = sizes.reduce(0, +)
+        guard used.count == slots.count, sizes.count == slots.count, size > 0 else { return }
+        let percent = used.reduce(0, +) / size * 100
+        kvCacheUsage = percent.isFinite ? min(max(percent, 0), 100) : nil
+    }
+
+    fileprivate init(_ models: LlamaModels) {
+        model = models.data.first?.id?.value
+    }
+
+    fileprivate init(_ info: TGIInfo) {
+        model = info.modelId?.value
+        requestsMax = (info.maxConcurrentRequests?.value).map { Int(clamping: $0) }
+    }
+}

@@ -1,0 +1,102 @@
+// One poll of an application's own source: asynchronous code, waited for on a thread for a limited time.
+
+/// Reads a source of the application's.
+final class SourcePoller: ServerPoller {
+    let interval: Duration
+    private let source: any ServerMetricsSource
+    private let timeout: Duration
+    private let failures: FailureLog
+    private let latest = Locked<SourceRead?>(nil)
+
+    init(_ source: any ServerMetricsSource, timeout: Duration, _ timeSource: any TimeSource, _ log: Log) {
+        self.source = source
+        self.timeout = timeout
+        interval = source.interval
+        failures = FailureLog(log: log, timeSource: timeSource)
+    }
+
+    func poll(_ cancellation: Cancellation) -> ServerReading? {
+        let server = source.server
+        // A read that ignores its cancellation must not pile up.
+        if let last = latest.withLock({ $0 }), !last.hasReturned {
+            return down(server, "its last read has not returned yet")
+        }
+        let read = SourceRead(source)
+        latest.withLock { $0 = read }
+        switch read.wait(until: .now + timeout, cancellation) {
+        case .success(var reading):
+            // A reading under another name could not be withdrawn when the server is down.
+            reading.server = server
+            failures.succeeded("\(Self.name(server)) can be read again")
+            return reading
+        case .failure(.cancelled):
+            return nil
+        case .failure(.timedOut):
+            return down(server, "its read did not return within \(timeout)")
+        case .failure(.thrown(let error)):
+            return down(server, quoted("\(error)", limit: 200))
+        }
+    }
+
+    func close() {}
+
+    private func down(_ server: ServerIdentity, _ problem: String) -> ServerReading {
+        failures.failed(.warning, "\(Self.name(server)) can't be read: \(problem)")
+        return .down(server)
+    }
+
+    private static func name(_ server: ServerIdentity) -> String {
+        "the source \(quoted(server.engine ?? "")) at \(quoted("\(server.address):\(server.port)"))"
+    }
+}
+
+/// One call of a source's `read()`, in a task of its own.
+private final class SourceRead: Sendable {
+    enum Failure: Error {
+        case timedOut, cancelled
+        case thrown(any Error)
+    }
+
+    private struct State {
+        var result: Result<ServerReading, Failure>?
+        var hasReturned = false
+    }
+
+    private let state: Monitor<State>
+    private let task: Task<Void, Never>
+
+    init(_ source: any ServerMetricsSource) {
+        let state = Monitor(State())
+        self.state = state
+        task = Task.detached {
+            let result: Result<ServerReading, Failure>
+            do { result = .success(try await source.read()) } catch { result = .failure(.thrown(error)) }
+            state.mutate { state in
+                state.hasReturned = true
+                if state.result == nil { state.result = result }
+            }
+        }
+    }
+
+    /// Whether the source's method has come to its end.
+    var hasReturned: Bool { state.read { $0.hasReturned } }
+
+    /// Blocks until there is a result; cancels the task if that is not the source's own.
+    func wait(until deadline: ContinuousClock.Instant, _ cancellation: Cancellation) -> Result<ServerReading, Failure> {
+        let result = cancellation.withAction({ [state] in Self.give(up: .cancelled, state) }) {
+            state.wait(until: deadline) { $0.result } ?? Self.give(up: .timedOut, state)
+        }
+        if !hasReturned { task.cancel() }
+        return result
+    }
+
+    /// Settles the result, unless it is settled.
+    @discardableResult
+    private static func give(up failure: Failure, _ state: Monitor<State>) -> Result<ServerReading, Failure> {
+        state.mutate { state in
+            let result = state.result ?? .failure(failure)
+            state.result = result
+            return result
+        }
+    }
+}

@@ -1,0 +1,61 @@
+// What can be set about the polling of Ollama, in the environment and in code.
+
+import Foundation
+
+/// Where an Ollama server is and how it is polled.
+///
+/// `init()` reads the environment; every property can then be set in code.
+public struct OllamaConfiguration: Sendable {
+    /// The server's base URL, http or https; `api/ps` is appended to its path. Default: `http://localhost:11434`.
+    ///
+    /// User info (`http://user:password@host`) is sent as basic authentication and never logged. Environment:
+    /// `OLLAMA_BASE_URL`; without it `OLLAMA_HOST`, in all the forms that Ollama itself takes.
+    public var url: URL
+
+    /// Time from one poll to the next, more than 0. Default: 5 seconds.
+    ///
+    /// What is shorter than 10 milliseconds becomes 10 milliseconds, what is longer than a year a year; 0 and less become
+    /// the default. Environment: `GENAI_OLLAMA_METRICS_INTERVAL`, in seconds.
+    public var interval: Duration
+
+    /// The GPU memory that 100 % stands for, in GiB, more than 0. Default: nil, which means that it is detected.
+    ///
+    /// To be set for an Ollama on another machine, or where detection finds more than Ollama may use. Environment:
+    /// `GENAI_OLLAMA_MAX_VRAM_GB`.
+    public var maxVRAMGigabytes: Double?
+
+    /// What in the environment could not be used, one line each. The poller logs them when it starts.
+    public internal(set) var warnings: [String] = []
+
+    /// Reads the environment. A value that can't be used is ignored and noted in ``warnings``.
+    public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+        var reader = EnvironmentReader(environment)
+        self.init(reading: &reader)
+        warnings = reader.warnings
+    }
+
+    /// Reads the environment; warnings stay in the reader.
+    package init(reading environment: inout EnvironmentReader) {
+        url = environment.endpoint("OLLAMA_BASE_URL")?.urlWithUserInfo ?? Self.hostURL(&environment) ?? Self.defaultURL
+        interval = environment.seconds("GENAI_OLLAMA_METRICS_INTERVAL") ?? Self.defaultInterval
+        maxVRAMGigabytes = environment.positiveNumber(
+            "GENAI_OLLAMA_MAX_VRAM_GB",
+            "number of GiB",
+            upTo: Self.largestVRAM
+        )
+    }
+
+    // A constant that is known to be a URL.
+    static let defaultURL = URL(string: "http://localhost:11434")!
+    static let defaultInterval: Duration = .seconds(5)
+    static let longestInterval: Duration = .seconds(365 * 86_400)
+    /// A pebibyte, in GiB.
+    static let largestVRAM = 1_048_576.0
+
+    private static func hostURL(_ environment: inout EnvironmentReader) -> URL? {
+        guard let text = environment.text("OLLAMA_HOST") else { return nil }
+        let host = OllamaHost(text)
+        if let problem = host.problem { environment.warn("OLLAMA_HOST", problem) }
+        return host.url
+    }
+}

@@ -1,0 +1,65 @@
+// The variable OLLAMA_HOST, which Ollama's server and command line share, read as a client has to read it.
+
+import Foundation
+
+/// A value of `OLLAMA_HOST`, taken apart by the rules of Ollama's `envconfig.Host`.
+struct OllamaHost {
+    /// Where to ask; nil if the value is no address.
+    private(set) var url: URL?
+    /// What about the value can't be used; never quotes it, for it may hold a password.
+    private(set) var problem: String?
+
+    init(_ value: String) {
+        let text = value.trimmingCharacters(in: .whitespaces.union(["\"", "'"]))
+        var (scheme, rest) = ("http", Substring(text))
+        var defaultPort = 11434
+        if let separator = text.range(of: "://") {
+            scheme = text[..<separator.lowerBound].lowercased()
+            rest = text[separator.upperBound...]
+            defaultPort = scheme == "https" ? 443 : 80
+        }
+        let slash = rest.firstIndex(of: "/") ?? rest.endIndex
+        let (authority, path) = (rest[..<slash], rest[slash...])
+        let hostStart = authority.lastIndex(of: "@").map { authority.index(after: $0) } ?? authority.startIndex
+        let (userInfo, hostAndPort) = (authority[..<hostStart], authority[hostStart...])
+
+        let (host, portText) = Self.split(hostAndPort)
+        guard !host.contains(":") || IPAddress.bytes(String(host)) != nil else {
+            problem = "is not an address"
+            return
+        }
+        var port = defaultPort
+        if let portText, !portText.isEmpty {
+            if let number = Int(portText), (1...65535).contains(number) {
+                port = number
+            } else {
+                problem = "has a port outside 1 to 65535 (\(defaultPort) is used)"
+            }
+        }
+        do {
+            url = try HTTPEndpoint("\(scheme)://\(userInfo)\(Self.urlHost(host)):\(port)\(path)").urlWithUserInfo
+        } catch {
+            problem = "\(error)"
+        }
+    }
+
+    /// `host:port`, `[v6]:port`, `[v6]`, `v6`, `host` or `:port`.
+    private static func split(_ text: Substring) -> (host: Substring, port: Substring?) {
+        if text.hasPrefix("["), let bracket = text.firstIndex(of: "]") {
+            let rest = text[text.index(after: bracket)...]
+            return (text[..<bracket].dropFirst(), rest.hasPrefix(":") ? rest.dropFirst() : nil)
+        }
+        // More than one colon and no brackets: an IPv6 address.
+        guard let colon = text.firstIndex(of: ":"), colon == text.lastIndex(of: ":") else { return (text, nil) }
+        return (text[..<colon], text[text.index(after: colon)...])
+    }
+
+    /// The host as it stands in a URL. Addresses that mean "every interface" to a server mean this machine to a client.
+    private static func urlHost(_ host: Substring) -> String {
+        switch host {
+        case "", "0.0.0.0": "127.0.0.1"
+        case "::": "[::1]"
+        default: host.contains(":") ? "[\(host)]" : String(host)
+        }
+    }
+}

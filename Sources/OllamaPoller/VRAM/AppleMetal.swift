@@ -1,0 +1,18 @@
+// GPU memory on Apple's systems.
+
+#if canImport(Metal)
+import Metal
+#endif
+
+enum AppleMetal {
+    /// As much memory as the GPU may use without slowing down, in bytes: Apple GPUs share the machine's.
+    static func totalMemory() throws(VRAMUnknown) -> UInt64 {
+        #if canImport(Metal)
+        var sum = VRAMSum()
+        sum.add(MTLCreateSystemDefaultDevice()?.recommendedMaxWorkingSetSize ?? 0)
+        return try sum.total(orUnknown: "no GPU")
+        #else
+        throw VRAMUnknown("not on this system")
+        #endif
+    }
+}

@@ -1,0 +1,86 @@
+// How a child process is started: posix_spawn, no shell, nothing inherited that it does not need.
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+extension ChildProcess {
+    /// Starts `executable` with its output going into the pipe; its input and its errors are `/dev/null`.
+    static func spawn(
+        _ executable: String,
+        _ arguments: [String],
+        environment: [String: String],
+        output pipe: OutputPipe
+    ) -> Result<pid_t, Failure> {
+        #if canImport(Darwin)
+        var attributes: posix_spawnattr_t?
+        var actions: posix_spawn_file_actions_t?
+        #else
+        var attributes = posix_spawnattr_t()
+        var actions = posix_spawn_file_actions_t()
+        #endif
+        posix_spawnattr_init(&attributes)
+        posix_spawn_file_actions_init(&actions)
+        defer {
+            posix_spawnattr_destroy(&attributes)
+            posix_spawn_file_actions_destroy(&actions)
+        }
+
+        var flags = Int32(POSIX_SPAWN_SETPGROUP) | Int32(POSIX_SPAWN_SETSIGMASK) | Int32(POSIX_SPAWN_SETSIGDEF)
+        // A group of its own, so that whatever it starts can be ended with it.
+        posix_spawnattr_setpgroup(&attributes, 0)
+        // The caller's thread blocks signals, and the host may ignore some: both would be inherited.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+
+        // The output first: the pipe may have one of the other two numbers if the host has closed its own.
+        posix_spawn_file_actions_adddup2(&actions, pipe.writeEnd, STDOUT_FILENO)
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
+        #if canImport(Darwin)
+        flags |= Int32(POSIX_SPAWN_CLOEXEC_DEFAULT)
+        #else
+        closeOthers(&actions)
+        #endif
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+
+        var id: pid_t = 0
+        let code = withCStrings([executable] + arguments) { arguments in
+            withCStrings(environment.map { "\($0)=\($1)" }) { environment in
+                posix_spawn(&id, executable, &actions, &attributes, arguments, environment)
+            }
+        }
+        return code == 0 ? .success(id) : .failure(.notStarted(code: code))
+    }
+
+    #if !canImport(Darwin)
+    private typealias AddCloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
+
+    /// Has the child close everything but the three standard descriptors: the host's need not be marked close-on-exec.
+    private static func closeOthers(_ actions: inout posix_spawn_file_actions_t) {
+        // In glibc since 2.34, not in musl.
+        if let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") {
+            _ = unsafeBitCast(symbol, to: AddCloseFrom.self)(&actions, 3)
+        } else {
+            for descriptor in SmallFile.names(inFolder: "/proc/self/fd").compactMap({ Int32($0) }) where descriptor > 2
+            {
+                posix_spawn_file_actions_addclose(&actions, descriptor)
+            }
+        }
+    }
+    #endif
+}
+
+/// Lends the strings as C wants them: an array of pointers that ends with a null pointer.
+private func withCStrings<Result>(_ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result) -> Result {
+    let pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
+    defer { for pointer in pointers { free(pointer) } }
+    return body(pointers + [nil])
+}

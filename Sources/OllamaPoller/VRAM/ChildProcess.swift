@@ -1,0 +1,107 @@
+// Runs a program and takes what it prints: bounded in time and size, and nothing of it stays behind.
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A program that this process has started, in a process group of its own.
+package struct ChildProcess: Sendable {
+    /// Why there is no output.
+    package enum Failure: Error, CustomStringConvertible {
+        case notStarted(code: Int32)
+        case failed(status: Int32)
+        /// Ended by this process; `unreaped` is set if it has not ended in spite of that.
+        case killed(Reason, unreaped: ChildProcess?)
+
+        package var description: String {
+            switch self {
+            case .notStarted(let code): "could not be started: \(String(cString: strerror(code)))"
+            case .failed(let status) where status & 0x7F != 0: "was ended by signal \(status & 0x7F)"
+            case .failed(let status): "ended with status \((status >> 8) & 0xFF)"
+            case .killed(let reason, _): reason.rawValue
+            }
+        }
+    }
+
+    package enum Reason: String, Sendable {
+        case timedOut = "took too long"
+        case cancelled = "was cancelled"
+        case tooMuchOutput = "printed too much"
+    }
+
+    private enum Life { case running, ended(status: Int32) }
+
+    /// How often time, cancellation and the child's life are looked at, in milliseconds.
+    private static let tick: Int32 = 10
+    /// How long a killed process may take to go: the kernel ends it at once unless it hangs in a driver.
+    private static let killLimit: Duration = .seconds(1)
+
+    let id: pid_t
+
+    /// Runs `executable` (an absolute path) and returns what it printed on standard output.
+    ///
+    /// It gets no input, its errors go nowhere, and it inherits no other descriptor. After `timeLimit`, when `isCancelled`,
+    /// or once it has printed more than `outputLimit` bytes, it is killed, together with what it started itself.
+    package static func run(
+        _ executable: String,
+        _ arguments: [String],
+        environment: [String: String],
+        outputLimit: Int,
+        timeLimit: Duration,
+        isCancelled: () -> Bool
+    ) -> Result<[UInt8], Failure> {
+        let deadline = ContinuousClock.now + timeLimit
+        guard let pipe = OutputPipe() else { return .failure(.notStarted(code: errno)) }
+        defer { pipe.closeEnds() }
+        let child: ChildProcess
+        switch spawn(executable, arguments, environment: environment, output: pipe) {
+        case .success(let id): child = ChildProcess(id: id)
+        case .failure(let failure): return .failure(failure)
+        }
+        var output: [UInt8] = []
+        while true {
+            // In this order: what was printed before the end is in the pipe once the end has been seen.
+            let life = child.lookAfter()
+            pipe.drain(into: &output, limit: outputLimit)
+            if output.count > outputLimit { return .failure(child.end(.tooMuchOutput)) }
+            if case .ended(let status) = life {
+                return status == 0 ? .success(output) : .failure(.failed(status: status))
+            }
+            if isCancelled() { return .failure(child.end(.cancelled)) }
+            if ContinuousClock.now >= deadline { return .failure(child.end(.timedOut)) }
+            pipe.waitForData(milliseconds: tick)
+        }
+    }
+
+    /// Takes the status of a process that has ended, so that it does not stay a zombie.
+    ///
+    /// - Returns: false if it has not ended yet.
+    func reap() -> Bool {
+        if case .ended = lookAfter() { true } else { false }
+    }
+
+    private func lookAfter() -> Life {
+        var status: Int32 = 0
+        switch waitpid(id, &status, WNOHANG) {
+        case 0: return .running
+        case id: return .ended(status: status)
+        // The host reaps every child itself or ignores SIGCHLD: it has ended, and its output must speak for it.
+        default: return .ended(status: 0)
+        }
+    }
+
+    /// Ends the process, which was running a moment ago, and its group.
+    private func end(_ reason: Reason) -> Failure {
+        kill(-id, SIGKILL)
+        let deadline = ContinuousClock.now + Self.killLimit
+        while !reap() {
+            guard ContinuousClock.now < deadline else { return .killed(reason, unreaped: self) }
+            _ = poll(nil, 0, 1)
+        }
+        return .killed(reason, unreaped: nil)
+    }
+}

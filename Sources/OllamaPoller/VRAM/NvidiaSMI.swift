@@ -1,0 +1,55 @@
+// GPU memory through the tool nvidia-smi, for systems where its library can't be loaded.
+
+/// Runs `nvidia-smi`, found on the `PATH`, without a shell.
+struct NvidiaSMI {
+    private static let arguments = ["--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    /// Thousands of GPUs; what prints more is not nvidia-smi.
+    private static let outputLimit = 65_536
+
+    let environment: [String: String]
+    let limit: Duration
+    /// A process of an earlier run that not even SIGKILL has ended yet: it hangs in the driver.
+    private var stuck: ChildProcess?
+
+    init(environment: [String: String], limit: Duration) {
+        self.environment = environment
+        self.limit = limit
+    }
+
+    /// The memory of all NVIDIA GPUs in bytes.
+    mutating func totalMemory(isCancelled: () -> Bool) throws(VRAMUnknown) -> UInt64 {
+        if let stuck, !stuck.reap() { throw VRAMUnknown("the last one can't be ended") }
+        stuck = nil
+        guard let executable = ExecutableSearch.find("nvidia-smi", path: environment["PATH"] ?? "") else {
+            throw VRAMUnknown("not on the PATH")
+        }
+        // Without a locale of its own, numbers look the same everywhere.
+        let environment = environment.merging(["LC_ALL": "C"]) { $1 }
+        switch ChildProcess.run(
+            executable,
+            Self.arguments,
+            environment: environment,
+            outputLimit: Self.outputLimit,
+            timeLimit: limit,
+            isCancelled: isCancelled
+        ) {
+        case .success(let output):
+            return try Self.sum(ofLines: output)
+        case .failure(let failure):
+            if case .killed(_, let unreaped) = failure { stuck = unreaped }
+            throw VRAMUnknown("\(executable) \(failure)")
+        }
+    }
+
+    /// Adds up one number of mebibytes a line; other lines (`[N/A]`, `[Insufficient Permissions]`) are left out.
+    private static func sum(ofLines output: [UInt8]) throws(VRAMUnknown) -> UInt64 {
+        var sum = VRAMSum()
+        for line in String(decoding: output, as: UTF8.self).split(whereSeparator: \.isNewline) {
+            let text = line.drop { $0 == " " }.prefix { $0 != " " }
+            guard let mebibytes = UInt64(text) else { continue }
+            let (bytes, overflow) = mebibytes.multipliedReportingOverflow(by: 1 << 20)
+            if !overflow { sum.add(bytes) }
+        }
+        return try sum.total(orUnknown: "no line tells the memory of a GPU")
+    }
+}

@@ -1,0 +1,91 @@
+// Finds out how much GPU memory this machine has: asks one method after another until one knows.
+//
+// Nothing in this folder knows of HTTP, logs or threads, so that it also links on its own with -static-stdlib.
+
+/// Detects the total GPU memory of this machine.
+///
+/// Blocks for as long as drivers and tools take, so it belongs on a background thread. Not thread-safe: one caller at a time.
+package struct VRAMDetector {
+    /// Where a total comes from.
+    package enum Method: String, Sendable {
+        case nvml = "NVML"
+        case nvidiaSMI = "nvidia-smi"
+        case amd = "AMD sysfs"
+        case metal = "Metal"
+    }
+
+    /// What a detection came to.
+    package struct Finding: Sendable, Equatable {
+        /// Bytes of all GPUs together, and who said so; nil when no method knows.
+        package var total: Total?
+        /// One line for each method that does not know, saying why.
+        package var failures: [String] = []
+    }
+
+    package struct Total: Sendable, Equatable {
+        package var bytes: UInt64
+        package var method: Method
+    }
+
+    /// How long `nvidia-smi` may take.
+    package static let processLimit: Duration = .seconds(5)
+
+    private let locations: VRAMLocations
+    private var nvidiaSMI: NvidiaSMI
+
+    package init(locations: VRAMLocations, processLimit: Duration = VRAMDetector.processLimit) {
+        self.locations = locations
+        nvidiaSMI = NvidiaSMI(environment: locations.environment, limit: processLimit)
+    }
+
+    /// Asks the methods in order of preference; gives up between them, and in the slow one, when `isCancelled`.
+    package mutating func detect(isCancelled: () -> Bool) -> Finding {
+        var finding = Finding()
+        for method in [Method.nvml, .nvidiaSMI, .amd, .metal] {
+            guard !isCancelled() else { break }
+            do {
+                finding.total = Total(bytes: try ask(method, isCancelled), method: method)
+                break
+            } catch {
+                finding.failures.append("\(method.rawValue): \(error.reason)")
+            }
+        }
+        return finding
+    }
+
+    private mutating func ask(_ method: Method, _ isCancelled: () -> Bool) throws(VRAMUnknown) -> UInt64 {
+        switch method {
+        case .nvml: try NVML.totalMemory(locations)
+        case .nvidiaSMI: try nvidiaSMI.totalMemory(isCancelled: isCancelled)
+        case .amd: try AMDSysfs.totalMemory(locations)
+        case .metal: try AppleMetal.totalMemory()
+        }
+    }
+}
+
+/// Why a method could not tell the GPU memory.
+package struct VRAMUnknown: Error {
+    package var reason: String
+
+    init(_ reason: String) {
+        self.reason = reason
+    }
+}
+
+/// Adds up what a method found per GPU. Drivers are not trusted: a figure that no GPU has counts as not told.
+struct VRAMSum {
+    /// One pebibyte: four thousand times the largest GPU of 2026.
+    private static let implausible: UInt64 = 1 << 50
+
+    private var sum: UInt64 = 0
+
+    mutating func add(_ bytes: UInt64) {
+        guard bytes < Self.implausible, sum < Self.implausible else { return }
+        sum += bytes
+    }
+
+    func total(orUnknown reason: @autoclosure () -> String) throws(VRAMUnknown) -> UInt64 {
+        guard sum > 0 else { throw VRAMUnknown(reason()) }
+        return sum
+    }
+}

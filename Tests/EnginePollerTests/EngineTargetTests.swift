@@ -1,0 +1,116 @@
+import Foundation
+import RuntimeSupport
+import TestSupport
+import Testing
+
+@testable import EnginePoller
+
+@Suite("Targets, from code and from the environment", .blocking)
+struct EngineTargetTests {
+    private func targets(_ list: String, interval: String? = nil) -> (
+        urls: [String], all: [EngineTarget], warnings: [String]
+    ) {
+        var environment = ["GENAI_SERVER_METRICS_TARGETS": list]
+        environment["GENAI_SERVER_METRICS_INTERVAL"] = interval
+        var reader = EnvironmentReader(environment)
+        let targets = EngineTarget.targets(reading: &reader)
+        return (targets.map(\.url.absoluteString), targets, reader.warnings)
+    }
+
+    private func requests(_ targets: [EngineTarget], _ log: LogRecorder = LogRecorder()) -> [TargetRequest] {
+        TargetRequest.requests(for: targets, log.log())
+    }
+
+    @Test("a comma-separated list of URLs")
+    func list() {
+        let (urls, all, warnings) = targets(" http://a:8000 ,, https://b/v1/metrics,http://[::1]:9/x?y=1 ")
+        #expect(urls == ["http://a:8000", "https://b/v1/metrics", "http://[::1]:9/x?y=1"])
+        #expect(all.allSatisfy { $0.interval == .seconds(5) })
+        #expect(warnings.isEmpty)
+        #expect(targets("").urls.isEmpty)
+    }
+
+    @Test("host and port alone count as http")
+    func schemeless() {
+        let (urls, _, warnings) = targets("localhost:8000,10.0.0.1:80/metrics,[::1]:8000")
+        #expect(urls == ["http://localhost:8000", "http://10.0.0.1:80/metrics", "http://[::1]:8000"])
+        #expect(warnings.isEmpty)
+    }
+
+    @Test(
+        "a bad entry costs itself; its warning names its number and no secret",
+        arguments: [
+            "ftp://me:s3cret@h/x", "http://", "http://me:s3cret@h:99999", "me:s3cret@h:8000", "localhost",
+            "unix:/tmp/s3cret",
+            "http://me:s3cret@:80", "file:///s3cret",
+        ]
+    )
+    func bad(entry: String) {
+        let (urls, _, warnings) = targets("http://a,\(entry),http://b")
+        #expect(urls == ["http://a", "http://b"])
+        #expect(warnings.count == 1)
+        #expect(warnings.first?.hasPrefix("GENAI_SERVER_METRICS_TARGETS has an entry (number 2) that ") == true)
+        #expect(warnings.first?.contains("s3cret") == false)
+    }
+
+    @Test("the interval is in seconds")
+    func interval() {
+        #expect(targets("http://a", interval: "0.5").all.first?.interval == .milliseconds(500))
+        for bad in ["0", "-1", "nan", "inf", "soon"] {
+            let (_, all, warnings) = targets("http://a", interval: bad)
+            #expect(all.first?.interval == .seconds(5))
+            #expect(warnings.count == 1)
+        }
+    }
+
+    @Test("nothing that prints a target prints its secrets")
+    func secrets() throws {
+        let target = EngineTarget(
+            url: try #require(URL(string: "http://me:s3cret@h:1/m?token=s3cret")),
+            bearerToken: "s3cret",
+            headers: ["X": "s3cret"]
+        )
+        var dumped = ""
+        dump(target, to: &dumped)
+        let texts = ["\(target)", String(reflecting: target), dumped, "\([target])", "\(Optional(target) as Any)"]
+        for text in texts { #expect(!text.contains("s3cret"), "\(text)") }
+        #expect("\(target)" == "EngineTarget(http://h:1/m, every 5.0 seconds)")
+    }
+
+    @Test("the same target twice is polled once, a different path is another target")
+    func twice() throws {
+        let log = LogRecorder()
+        let all = targets("http://h:1,http://h:1/metrics,http://me:s3cret@h:1/,h:1,http://h:1/other").all
+        #expect(requests(all, log).map(\.endpoint.url.absoluteString) == ["http://h:1/metrics", "http://h:1/other"])
+        #expect(log.lines(.warning).count == 3)
+        #expect(!log.messages.joined().contains("s3cret"))
+    }
+
+    @Test("a target with an unusable URL is left out with a warning")
+    func unusable() throws {
+        let log = LogRecorder()
+        let all = try ["ftp://me:s3cret@h", "/metrics", "http://h"].map {
+            EngineTarget(url: try #require(URL(string: $0)))
+        }
+        #expect(requests(all, log).map(\.endpoint.host) == ["h"])
+        #expect(log.lines(.warning).count == 2)
+        #expect(!log.messages.joined().contains("s3cret"))
+    }
+
+    @Test("header fields that HTTP forbids are refused, and their values not logged")
+    func headers() throws {
+        let log = LogRecorder()
+        let fields = [
+            "X-Good": "a b", "X-Bad": "s3cret\r\nX-Evil: 1", "X\n": "s3cret", "": "s3cret", "X-Nul": "s3cret\u{0}",
+        ]
+        let target = EngineTarget(
+            url: try #require(URL(string: "http://h")),
+            bearerToken: "s3cret\n",
+            headers: fields
+        )
+        let request = try #require(requests([target], log).first)
+        #expect(request.headers.map(\.name) == ["Accept", "X-Good"])
+        #expect(log.lines(.warning).count == 5)
+        #expect(!log.messages.joined().contains("s3cret"))
+    }
+}

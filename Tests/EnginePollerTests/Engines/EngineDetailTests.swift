@@ -1,0 +1,83 @@
+import RuntimeSupport
+import TestSupport
+import Testing
+
+@testable import EnginePoller
+
+@Suite("Figures from paths beside the metrics", .blocking)
+struct EngineDetailTests {
+    private typealias Figures = EngineDetail.Figures
+
+    private func decode(_ detail: EngineDetail, _ text: String) -> EngineDetail.Figures? {
+        detail.decode(Array(text.utf8))
+    }
+
+    @Test("llama.cpp's slots: their number, and the tokens in use by those that are busy")
+    func slots() throws {
+        let busy = try #require(EngineDetail.llamaSlots.decode(try Fixture.bytes("llamacpp-b11549-slots-busy.json")))
+        #expect(busy == Figures(kvCacheUsage: Double(817 + 818) / Double(1024 + 1024) * 100, requestsMax: 2))
+        let idle = try #require(EngineDetail.llamaSlots.decode(try Fixture.bytes("llamacpp-b11549-slots-idle.json")))
+        #expect(idle == Figures(kvCacheUsage: 0, requestsMax: 2))
+    }
+
+    @Test("an idle slot's last prompt is not in use")
+    func idleSlot() {
+        let text =
+            #"[{"n_ctx":10,"is_processing":false,"n_prompt_tokens":9},{"n_ctx":10,"is_processing":true,"n_prompt_tokens":5}]"#
+        #expect(decode(.llamaSlots, text) == Figures(kvCacheUsage: 25, requestsMax: 2))
+    }
+
+    @Test(
+        "slots that do not tell their tokens or their size leave the usage unknown",
+        arguments: [
+            #"[{"n_ctx":10,"is_processing":true}]"#, #"[{"is_processing":false}]"#,
+            #"[{"n_ctx":0,"is_processing":false}]"#,
+            #"[{"n_ctx":"ten","is_processing":false}]"#, #"[{"n_ctx":10,"is_processing":1}]"#, "[7]", "[null]",
+            #"[{"n_ctx":1e308,"is_processing":true,"n_prompt_tokens":1e999}]"#,
+        ]
+    )
+    func unknownUsage(text: String) {
+        #expect(decode(.llamaSlots, text) == Figures(requestsMax: 1))
+    }
+
+    @Test("slots out of range are clamped")
+    func clamped() {
+        #expect(decode(.llamaSlots, #"[{"n_ctx":10,"n_prompt_tokens":50}]"#)?.kvCacheUsage == 100)
+        #expect(decode(.llamaSlots, #"[{"n_ctx":10,"n_prompt_tokens":-50}]"#)?.kvCacheUsage == 0)
+        #expect(decode(.llamaSlots, "[]") == Figures())
+    }
+
+    @Test("llama.cpp's model is the first of the list")
+    func models() throws {
+        #expect(
+            EngineDetail.llamaModels.decode(try Fixture.bytes("llamacpp-b11549-models.json"))
+                == Figures(model: "tiny.gguf")
+        )
+        #expect(decode(.llamaModels, #"{"data":[]}"#) == Figures())
+        #expect(decode(.llamaModels, #"{"data":[{"id":7}]}"#) == Figures())
+    }
+
+    @Test("TGI's model and limit")
+    func info() throws {
+        let figures = EngineDetail.tgiInfo.decode(try Fixture.bytes("made-tgi-info.json"))
+        #expect(figures == Figures(model: "acme/text", requestsMax: 128))
+        #expect(decode(.tgiInfo, #"{"model_id":5,"max_concurrent_requests":-1}"#) == Figures(requestsMax: 0))
+        #expect(decode(.tgiInfo, #"{"max_concurrent_requests":1e300}"#) == Figures(requestsMax: .max))
+    }
+
+    @Test("an answer of another form is none", arguments: EngineDetail.allCases)
+    func garbage(detail: EngineDetail) {
+        for text in ["", "null", "7", "\"text\"", "{", "<html>", "[[", #"{"data":7}"#]
+        where text != #"{"data":7}"# || detail != .tgiInfo {
+            #expect(decode(detail, text) == nil, "\(text)")
+        }
+        #expect(decode(detail, String(repeating: "[", count: 100_000)) == nil)
+    }
+
+    @Test("what the metrics page told is not replaced")
+    func complete() {
+        var reading = ModelReading(model: nil, kvCacheUsage: 5, requestsRunning: 1)
+        Figures(model: "m", kvCacheUsage: 50, requestsMax: 2).complete(&reading)
+        #expect(reading == ModelReading(model: "m", kvCacheUsage: 5, requestsRunning: 1, requestsMax: 2))
+    }
+}

@@ -1,0 +1,120 @@
+import RuntimeSupport
+import TestSupport
+import Testing
+
+@testable import EnginePoller
+
+@Suite("Polling a source of the application's", .blocking)
+struct SourcePollingTests {
+    private static let server = ServerIdentity(engine: "mine", address: "h", port: 1)
+    private static let good = ServerReading(server: server, models: [ModelReading(model: "m", requestsRunning: 1)])
+
+    private struct Source: ServerMetricsSource {
+        var server: ServerIdentity { SourcePollingTests.server }
+        var action: @Sendable () async throws -> ServerReading
+        func read() async throws -> ServerReading { try await action() }
+    }
+
+    private struct Broken: Error {}
+
+    private func poller(
+        _ log: LogRecorder,
+        timeout: Duration = .seconds(10),
+        _ action: @escaping @Sendable () async throws -> ServerReading
+    )
+        -> SourcePoller
+    {
+        SourcePoller(Source(action: action), timeout: timeout, ManualTimeSource(), log.log())
+    }
+
+    @Test("its reading is handed on, every five seconds by default")
+    func reading() {
+        let poller = poller(LogRecorder()) { Self.good }
+        #expect(poller.poll(Cancellation()) == Self.good)
+        #expect(poller.interval == .seconds(5))
+    }
+
+    @Test("a reading goes by the source's own name")
+    func identity() {
+        let poller = poller(LogRecorder()) {
+            ServerReading(server: ServerIdentity(engine: "other", address: "x", port: 2), modelsLoaded: 3)
+        }
+        #expect(poller.poll(Cancellation()) == ServerReading(server: Self.server, modelsLoaded: 3))
+    }
+
+    @Test("an error is down, logged once, and so is its end")
+    func thrown() {
+        let log = LogRecorder()
+        let fails = Locked(true)
+        let poller = poller(log) {
+            if fails.withLock({ $0 }) { throw Broken() }
+            return Self.good
+        }
+        for _ in 0..<3 { #expect(poller.poll(Cancellation()) == .down(Self.server)) }
+        fails.withLock { $0 = false }
+        #expect(poller.poll(Cancellation()) == Self.good)
+        #expect(log.lines(.warning) == [#"the source "mine" at "h:1" can't be read: "Broken()""#])
+        #expect(log.lines(.info).count == 1)
+    }
+
+    @Test("a read that takes too long is cancelled, and counts as down")
+    func slow() {
+        let log = LogRecorder()
+        let wasCancelled = Monitor(false)
+        let poller = poller(log, timeout: .milliseconds(50)) {
+            do { try await Task.sleep(for: .seconds(60)) } catch { wasCancelled.mutate { $0 = true } }
+            return Self.good
+        }
+        #expect(poller.poll(Cancellation()) == .down(Self.server))
+        #expect(wasCancelled.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
+        #expect(log.lines(.warning).first?.contains("did not return within 0.05 seconds") == true)
+    }
+
+    @Test("it is not read again before the last read has returned")
+    func oneAtATime() async {
+        let reads = Monitor(0)
+        let gate = Gate()
+        let poller = poller(LogRecorder(), timeout: .milliseconds(50)) {
+            reads.mutate { $0 += 1 }
+            await gate.wait()
+            return Self.good
+        }
+        for _ in 0..<3 { #expect(poller.poll(Cancellation()) == .down(Self.server)) }
+        // A thread of the cooperative pool may be long in coming.
+        #expect(eventually { reads.read { $0 } > 0 })
+        for _ in 0..<3 { #expect(poller.poll(Cancellation()) == .down(Self.server)) }
+        #expect(reads.read { $0 } == 1)
+        await gate.open()
+        #expect(eventually { poller.poll(Cancellation()) == Self.good })
+    }
+
+    @Test("stopping ends a read that is under way; there is no reading then")
+    func cancelled() {
+        let log = LogRecorder()
+        let cancellation = Cancellation()
+        let poller = poller(log) {
+            cancellation.cancel()
+            try? await Task.sleep(for: .seconds(60))
+            return Self.good
+        }
+        #expect(poller.poll(cancellation) == nil)
+        #expect(log.lines.isEmpty)
+    }
+}
+
+/// Holds tasks back, also cancelled ones, until it is opened.
+private actor Gate {
+    private var isOpen = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func wait() async {
+        if isOpen { return }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    func open() {
+        isOpen = true
+        for continuation in waiting { continuation.resume() }
+        waiting = []
+    }
+}

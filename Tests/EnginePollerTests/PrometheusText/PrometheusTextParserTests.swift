@@ -1,0 +1,123 @@
+import TestSupport
+import Testing
+
+@testable import EnginePoller
+
+@Suite("Prometheus text: what is read and what is not", .blocking)
+struct PrometheusTextParserTests {
+    private let parser = PrometheusTextParser(metrics: ["m", "m:n_total"], families: ["fam_"], labels: ["a", "b"])
+
+    private func samples(_ page: String) -> [PrometheusSample] { parser.parse(Array(page.utf8)).samples }
+
+    private func sample(_ value: Double, _ labels: [String: String] = [:], name: String = "m") -> PrometheusSample {
+        PrometheusSample(name: name, labels: labels, value: value)
+    }
+
+    @Test(
+        "a name, labels and a value",
+        arguments: [
+            "m{a=\"x\",b=\"y\"} 1.5",
+            "m{a=\"x\",b=\"y\",} 1.5\n",
+            "m { a = \"x\" , b\t=\t\"y\" } \t1.5 \n",
+            "  m{b=\"y\",a=\"x\",c=\"not asked for\"} 1.5\r\n",
+            "m{a=\"x\",b=\"y\"} 1.5 1700000000000\n",
+            "m{a=\"x\",b=\"y\"} 1.5 1700000000.25\r\n",
+            "m{a=\"x\",b=\"y\"} 1.5 # {trace_id=\"}\"} 0.5 1700000000\n",
+            "m{a=\"x\",b=\"y\"} 1.5 1700000000 # {} 1\n# EOF",
+            "\n\n# TYPE m gauge\n\nm{a=\"x\",b=\"y\"} 15e-1\n\n",
+        ]
+    )
+    func forms(page: String) {
+        #expect(samples(page) == [sample(1.5, ["a": "x", "b": "y"])])
+    }
+
+    @Test("a sample without labels")
+    func noLabels() {
+        #expect(
+            samples("m 4\nm{} 5\nm\t6\nm:n_total 7") == [sample(4), sample(5), sample(6), sample(7, name: "m:n_total")]
+        )
+    }
+
+    @Test("names are matched as a whole")
+    func wholeNames() {
+        #expect(samples("mm 1\nm_created 2\nm:n 3\nxm 4\nm:n_total_by_reason{a=\"x\"} 5\nM 6\n").isEmpty)
+    }
+
+    @Test(
+        "numbers in all their forms",
+        arguments: [
+            ("0", 0), ("-0.0", 0), ("+3", 3), ("1e3", 1000), ("4.866260992E+09", 4_866_260_992), (".5", 0.5),
+            ("0.17391304347826086", 0.17391304347826086), ("9223372036854775807", 0x1p63),
+            ("1e308", 1e308), ("00012", 12),
+        ]
+    )
+    func numbers(text: String, value: Double) {
+        #expect(samples("m \(text)\n") == [sample(value)])
+    }
+
+    @Test(
+        "what is no finite number is no sample",
+        arguments: [
+            "nan", "NaN", "NAN", "-nan", "-nan(ind)", "nan(snan)", "inf", "+Inf", "-Inf", "Infinity", "1e999", "", "x",
+            "1_0",
+            "1,5", "--1", "0x", "1e", "\u{661}",
+        ]
+    )
+    func noNumbers(text: String) {
+        #expect(samples("m \(text)\nm 1\n") == [sample(1)])
+    }
+
+    @Test("escapes in label values")
+    func escapes() {
+        #expect(samples(#"m{a="q\"b\\s\nn",b="C:\dir\"} 1"#).isEmpty, "the last quote is escaped")
+        #expect(samples(#"m{a="q\"b\\s\nn",b="C:\dir\\"} 1"#) == [sample(1, ["a": "q\"b\\s\nn", "b": #"C:\dir\"#])])
+        #expect(samples(#"m{a="{}, =#",b=""} 1"#) == [sample(1, ["a": "{}, =#", "b": ""])])
+        #expect(samples("m{a=\"modèle/🦙\"} 1") == [sample(1, ["a": "modèle/🦙"])])
+    }
+
+    @Test("bytes that are not UTF-8 are replaced")
+    func notUTF8() {
+        let page = Array("m{a=\"x".utf8) + [0xFF, 0xC3] + Array("\"} 1\n".utf8)
+        #expect(parser.parse(page).samples.map(\.labels) == [["a": "x\u{FFFD}\u{FFFD}"]])
+    }
+
+    @Test(
+        "a bad line costs that line",
+        arguments: [
+            "m{a=\"x\" 1", "m{a=\"x} 1", "m{a=x} 1", "m{=\"x\"} 1", "m{a} 1", "m{a=\"x\"b=\"y\"} 1", "m{a=\"x\"", "m{",
+            "m", "m ",
+            "m 1 2 3", "m 1 soon", "m 1x", "m{,} 1", "{\"m\"} 1", "m{a=\"\\", "m 1 garbage # {}", "\u{0}",
+            "m{a=\"x\"}} 1",
+        ]
+    )
+    func badLines(line: String) {
+        #expect(samples("m 1\n\(line)\nm 2\n") == [sample(1), sample(2)])
+    }
+
+    @Test("the last line needs no end, and no prefix of a page is trouble")
+    func truncated() throws {
+        let page = Array("# TYPE m gauge\r\nm{a=\"x\\\"\",b=\"y\"} 12.5 170 # {t=\"1\"} 0.5\r\nm 7".utf8)
+        #expect(parser.parse(page).samples.count == 2)
+        for length in page.indices {
+            #expect(parser.parse(Array(page[..<length])).samples.count <= 2)
+        }
+    }
+
+    @Test("families are noted from samples and from comments, whatever follows their beginning")
+    func families() {
+        #expect(parser.parse(Array("fam_x 1\n".utf8)).families == ["fam_"])
+        #expect(parser.parse(Array("# TYPE fam_x gauge\n".utf8)).families == ["fam_"])
+        #expect(parser.parse(Array("# HELP fam_x About x.\n".utf8)).families == ["fam_"])
+        #expect(parser.parse(Array("# fam_x\nx_fam_ 1\nfam 1\nx{a=\"fam_\"} 1\n".utf8)).families.isEmpty)
+    }
+
+    @Test("a page without lines, with one endless line and with a thousand buckets")
+    func extremes() {
+        #expect(samples("").isEmpty)
+        #expect(samples(String(repeating: "\n", count: 10_000)).isEmpty)
+        #expect(samples("m " + String(repeating: "9", count: 1_000_000)).isEmpty)
+        #expect(samples("m{a=\"" + String(repeating: "x", count: 1_000_000)).isEmpty)
+        let buckets = (0..<1000).map { "m_bucket{a=\"x\",le=\"\($0)\"} \($0)\n" }.joined()
+        #expect(samples(buckets + "m 1\n" + buckets) == [sample(1)])
+    }
+}

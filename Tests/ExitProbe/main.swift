@@ -1,0 +1,30 @@
+// A program that sets a gauge and ends, in the way that its argument names: for the tests of the last export.
+
+import Dispatch
+import Foundation
+import GenAIOtel
+
+instrument()
+getServerMetrics()?.setRequestsRunning(7)
+
+switch CommandLine.arguments.last {
+case "return":
+    break
+case "exit":
+    exit(0)
+case "terminate":
+    // As a service's signal handler does it: the default action of SIGTERM would end the process at once.
+    signal(SIGTERM, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
+    source.setEventHandler { @Sendable in exit(0) }
+    // A signal that comes before the source is in place would be ignored.
+    source.setRegistrationHandler { @Sendable in
+        print("ready")
+        fflush(nil)
+    }
+    source.resume()
+    dispatchMain()
+case let other:
+    print("unknown argument \(other ?? "")")
+    exit(2)
+}

@@ -1,0 +1,202 @@
+import Foundation
+import RuntimeSupport
+import TestSupport
+import Testing
+
+@testable import GenAIOtel
+
+/// They share the one instrumentation that a process has, so they run one after another.
+@Suite("instrument(), getServerMetrics(), flush and shutdown", .serialized, .blocking)
+struct InstrumentationTests {
+    private let recorder = LogRecorder()
+
+    private func configuration(endpoint: String? = nil) -> Configuration {
+        var environment: [String: String] = ["GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false"]
+        environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
+        var configuration = Configuration(environment: environment)
+        configuration.exporters = endpoint == nil ? [] : [.otlp]
+        configuration.logHandler = recorder.handler
+        return configuration
+    }
+
+    private func exportThreads() -> Int { threadNames().count { $0 == "genai-export" } }
+
+    @Test("before instrument() there is no collector; afterwards always the same; after shutdown none again")
+    func getter() {
+        #expect(getServerMetrics() == nil)
+        let first = instrument(configuration())
+        #expect(getServerMetrics() === first.serverMetrics)
+        let second = instrument(Configuration())
+        #expect(second === first)
+        #expect(getServerMetrics() === first.serverMetrics)
+        #expect(recorder.lines(.warning).count == 1)
+        #expect(first.shutdown())
+        #expect(getServerMetrics() == nil)
+    }
+
+    @Test("instrument() after shutdown() works afresh")
+    func again() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        for round in 1...3 {
+            let instrumentation = instrument(configuration(endpoint: server.url))
+            #expect(instrumentation.serverMetrics.requestsRunning == 0)
+            getServerMetrics()?.setRequestsRunning(round)
+            #expect(instrumentation.forceFlush())
+            #expect(instrumentation.shutdown())
+        }
+        #expect(server.requests.count == 6)
+        #expect(eventually { exportThreads() == 0 })
+    }
+
+    @Test("the guide's example arrives as it is set")
+    func guide() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let instrumentation = instrument(configuration(endpoint: server.url))
+        let metrics = try #require(getServerMetrics())
+        metrics.setKVCacheUsage(model: "gpt-4", percent: 75.5)
+        metrics.setKVCacheUsage(model: "llama-2-7b", percent: 42)
+        metrics.setRequestsRunning(5)
+        metrics.setRequestsWaiting(12)
+        metrics.setRequestsMax(50)
+        metrics.incrementRequestsRunning()
+        metrics.decrementRequestsWaiting(by: 2)
+        #expect(instrumentation.shutdown())
+        let body = String(decoding: try #require(server.requests.last).body, as: UTF8.self)
+        for value in [#""asDouble":75.5"#, #""asDouble":42.0"#, #""asInt":"6""#, #""asInt":"10""#, #""asInt":"50""#] {
+            #expect(body.contains(value))
+        }
+        #expect(instrumentation.exportStatistics.pointsDelivered == 5)
+    }
+
+    @Test("nothing to export to: no thread, and flushes succeed")
+    func noExporter() {
+        let instrumentation = instrument(configuration())
+        #expect(exportThreads() == 0)
+        #expect(instrumentation.forceFlush())
+        #expect(instrumentation.shutdown())
+        #expect(instrumentation.exportStatistics == ExportStatistics())
+    }
+
+    @Test("disabled: nothing is sent, the collector works")
+    func disabled() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        var configuration = configuration(endpoint: server.url)
+        configuration.isDisabled = true
+        let instrumentation = instrument(configuration)
+        getServerMetrics()?.setRequestsRunning(3)
+        #expect(instrumentation.serverMetrics.requestsRunning == 3)
+        #expect(instrumentation.forceFlush())
+        #expect(instrumentation.shutdown())
+        #expect(server.requests.isEmpty)
+    }
+
+    @Test("shutdown is idempotent, ends the thread, and later flushes say that nothing was delivered")
+    func shutdownTwice() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let instrumentation = instrument(configuration(endpoint: server.url))
+        #expect(eventually { exportThreads() == 1 }, "\(exportThreads()) threads")
+        #expect(instrumentation.shutdown())
+        #expect(instrumentation.shutdown())
+        #expect(!instrumentation.forceFlush())
+        #expect(server.requests.count == 1)
+        #expect(eventually { exportThreads() == 0 })
+        instrumentation.serverMetrics.setRequestsRunning(7)
+        #expect(instrumentation.serverMetrics.requestsRunning == 7, "handlers that still hold it come to no harm")
+    }
+
+    @Test("flush and shutdown tell of failure and keep to their time against a collector that hangs, drips or refuses")
+    func deadCollector() throws {
+        let refused = try LoopbackServer(always: .close)
+        refused.stop()
+        let hanging = try LoopbackServer(always: .hang)
+        let dripping = try LoopbackServer(always: .drip(interval: .milliseconds(5)))
+        defer {
+            hanging.stop()
+            dripping.stop()
+        }
+        for server in [refused, hanging, dripping] {
+            let instrumentation = instrument(configuration(endpoint: server.url))
+            let start = ContinuousClock.now
+            #expect(!instrumentation.forceFlush(timeout: .milliseconds(100)))
+            #expect(!instrumentation.shutdown(timeout: .milliseconds(200)))
+            // The bound is generous: it tells a timeout that holds from one that does not (10 seconds here).
+            #expect(start.duration(to: .now) < .seconds(8))
+            #expect(eventually { exportThreads() == 0 })
+        }
+    }
+
+    @Test(
+        "extreme timeouts are taken as they are meant",
+        arguments: [Duration.zero, .seconds(-1), .seconds(Int64.max)]
+    )
+    func extremeTimeouts(timeout: Duration) throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let instrumentation = instrument(configuration(endpoint: server.url))
+        #expect(instrumentation.forceFlush(timeout: timeout) == (timeout > .zero))
+        #expect(instrumentation.shutdown(timeout: timeout) == (timeout > .zero))
+        #expect(eventually { exportThreads() == 0 })
+    }
+
+    @Test("flush and shutdown can be awaited")
+    func asynchronous() async throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let instrumentation = instrument(configuration(endpoint: server.url))
+        #expect(await instrumentation.forceFlush())
+        #expect(await instrumentation.shutdown())
+        #expect(server.requests.count == 2)
+    }
+
+    @Test("many threads that instrument, count and shut down at once come to no harm")
+    func threads() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let configuration = configuration(endpoint: server.url)
+        DispatchQueue.concurrentPerform(iterations: 8) { index in
+            for _ in 0..<20 {
+                let instrumentation = instrument(configuration)
+                getServerMetrics()?.incrementRequestsRunning()
+                if index % 4 == 0 { _ = instrumentation.shutdown(timeout: .seconds(10)) }
+            }
+        }
+        instrument(configuration).shutdown(timeout: .seconds(10))
+        #expect(getServerMetrics() == nil)
+        #expect(eventually { exportThreads() == 0 })
+    }
+
+    @Test("warnings of the configuration are logged, each once; certificates switch export off with an error")
+    func messages() {
+        var configuration = Configuration(environment: [
+            "OTEL_METRIC_EXPORT_INTERVAL": "abc", "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem",
+            "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false",
+        ])
+        configuration.logHandler = recorder.handler
+        let instrumentation = instrument(configuration)
+        #expect(recorder.lines(.warning).count == 1)
+        #expect(recorder.lines(.warning).first?.contains("OTEL_METRIC_EXPORT_INTERVAL") == true)
+        #expect(recorder.lines(.error).count == 1)
+        #expect(recorder.lines(.error).first?.contains("certificate") == true)
+        #expect(exportThreads() == 0)
+        #expect(instrumentation.shutdown())
+    }
+
+    @Test("a log handler that uses the library does not lock up")
+    func reentrantHandler() {
+        var configuration = configuration()
+        configuration.exportInterval = .zero
+        configuration.logHandler = { _, _ in
+            getServerMetrics()?.incrementRequestsRunning()
+            instrument(Configuration(environment: ["GENAI_LOG_LEVEL": "none"])).serverMetrics.removeModel("x")
+        }
+        // A second call inside the handler would warn and so call the handler again without end.
+        configuration.logLevel = .error
+        let instrumentation = instrument(configuration)
+        instrumentation.serverMetrics.setKVCacheUsage(model: "m", percent: .nan)
+        #expect(instrumentation.shutdown())
+    }
+}

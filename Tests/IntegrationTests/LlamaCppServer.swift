@@ -1,0 +1,61 @@
+// The real llama.cpp server with a tiny random model, if this machine has one.
+
+import Foundation
+import RuntimeSupport
+import TestSupport
+
+/// A running llama.cpp server with two slots.
+struct LlamaCppServer {
+    let port: Int
+    private let process: ChildProcess
+
+    /// A Python with the modules xllamacpp, gguf and numpy, and the script that serves with them at the port it is given.
+    private static let program: (python: String, script: String)? = {
+        let environment = ProcessInfo.processInfo.environment
+        guard let python = environment["LLAMACPP_PYTHON"], let script = environment["LLAMACPP_SERVER"] else {
+            return nil
+        }
+        return (python, script)
+    }()
+
+    static var isAvailable: Bool { program != nil }
+
+    struct Unavailable: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    init() throws {
+        guard let program = Self.program else {
+            throw Unavailable(description: "no LLAMACPP_PYTHON or LLAMACPP_SERVER")
+        }
+        port = try freePort()
+        process = try ChildProcess(program.python, [program.script, String(port)])
+        guard process.waitForLine(containing: "listening on") != nil, process.waitForPort(port) else {
+            process.stop()
+            throw Unavailable(description: process.lines.suffix(5).joined(separator: "\n"))
+        }
+    }
+
+    var url: String { "http://127.0.0.1:\(port)" }
+
+    func stop() { process.stop() }
+
+    /// Sends requests at once, each on a thread of its own, and returns what says how many have been answered.
+    func load(_ count: Int) throws -> Monitor<Int> {
+        let answered = Monitor(0)
+        let endpoint = try HTTPEndpoint("\(url)/completion")
+        let body = Data(#"{"prompt":"once upon a time","n_predict":900,"ignore_eos":true}"#.utf8)
+        for _ in 0..<count {
+            let thread = Thread {
+                let client = HTTPClient(userAgent: "integration-test")
+                let headers = [HTTPHeader("Content-Type", "application/json")]
+                let request = HTTPRequest(method: "POST", endpoint: endpoint, headers: headers, body: body)
+                let answer = client.send(request, deadline: .now + .seconds(120), cancellation: Cancellation())
+                if case .success(let answer) = answer, answer.status == 200 { answered.mutate { $0 += 1 } }
+                client.close()
+            }
+            thread.start()
+        }
+        return answered
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+@testable import OllamaPoller
+
+@Suite("OllamaConfiguration")
+struct OllamaConfigurationTests {
+    private func configuration(_ environment: [String: String]) -> OllamaConfiguration {
+        OllamaConfiguration(environment: environment)
+    }
+
+    @Test(
+        "the defaults, also where a variable is empty",
+        arguments: [[:], ["OLLAMA_BASE_URL": " ", "OLLAMA_HOST": ""]]
+    )
+    func defaults(environment: [String: String]) {
+        let configuration = configuration(environment)
+        #expect(configuration.url.absoluteString == "http://localhost:11434")
+        #expect(configuration.interval == .seconds(5))
+        #expect(configuration.maxVRAMGigabytes == nil)
+        #expect(configuration.warnings.isEmpty)
+    }
+
+    @Test("every variable is read")
+    func variables() {
+        let configuration = configuration([
+            "OLLAMA_BASE_URL": "https://gpu.example.com:5000/ollama",
+            "OLLAMA_HOST": "1.2.3.4",
+            "GENAI_OLLAMA_METRICS_INTERVAL": "2.5",
+            "GENAI_OLLAMA_MAX_VRAM_GB": "24",
+        ])
+        #expect(configuration.url.absoluteString == "https://gpu.example.com:5000/ollama")
+        #expect(configuration.interval == .milliseconds(2500))
+        #expect(configuration.maxVRAMGigabytes == 24)
+        #expect(configuration.warnings.isEmpty)
+        #expect(OllamaSettings(configuration).maxVRAM == 25_769_803_776)
+    }
+
+    @Test("OLLAMA_HOST counts where OLLAMA_BASE_URL is missing or bad")
+    func host() {
+        #expect(configuration(["OLLAMA_HOST": ":5000"]).url.absoluteString == "http://127.0.0.1:5000")
+        let both = configuration(["OLLAMA_BASE_URL": "localhost:11434", "OLLAMA_HOST": "h:1"])
+        #expect(both.url.absoluteString == "http://h:1")
+        #expect(both.warnings.count == 1)
+    }
+
+    @Test(
+        "a value that can't be used is ignored with one warning that names the variable",
+        arguments: [
+            ("OLLAMA_BASE_URL", "file:///etc/s3cret"), ("OLLAMA_BASE_URL", "http://me:s3cret@:80"),
+            ("OLLAMA_BASE_URL", "http://h:99999/s3cret"), ("OLLAMA_HOST", "ftp://me:s3cret@h"),
+            ("OLLAMA_HOST", "http://me:s3cret@h:port"),
+            ("GENAI_OLLAMA_METRICS_INTERVAL", "0"), ("GENAI_OLLAMA_METRICS_INTERVAL", "-1"),
+            ("GENAI_OLLAMA_METRICS_INTERVAL", "NaN"), ("GENAI_OLLAMA_METRICS_INTERVAL", "inf"),
+            ("GENAI_OLLAMA_METRICS_INTERVAL", "1e300"), ("GENAI_OLLAMA_METRICS_INTERVAL", "5s"),
+            ("GENAI_OLLAMA_MAX_VRAM_GB", "0"), ("GENAI_OLLAMA_MAX_VRAM_GB", "-24"), ("GENAI_OLLAMA_MAX_VRAM_GB", "nan"),
+            ("GENAI_OLLAMA_MAX_VRAM_GB", "inf"), ("GENAI_OLLAMA_MAX_VRAM_GB", "24GB"),
+        ]
+    )
+    func unusable(name: String, value: String) {
+        let configuration = configuration([name: value])
+        #expect(configuration.warnings.count == 1)
+        #expect(configuration.warnings.first?.hasPrefix(name) == true)
+        #expect(configuration.warnings.first?.contains("s3cret") == false)
+        #expect(configuration.interval == .seconds(5))
+        #expect(configuration.maxVRAMGigabytes == nil)
+    }
+
+    @Test("read beside others, the warnings stay in the common reader")
+    func commonReader() {
+        var reader = EnvironmentReader(["GENAI_OLLAMA_METRICS_INTERVAL": "0"])
+        #expect(OllamaConfiguration(reading: &reader).warnings.isEmpty)
+        #expect(reader.warnings.count == 1)
+    }
+}
+
+@Suite("What is used of a configuration")
+struct OllamaSettingsTests {
+    private func settings(_ change: (inout OllamaConfiguration) throws -> Void) rethrows -> OllamaSettings {
+        var configuration = OllamaConfiguration(environment: [:])
+        configuration.maxVRAMGigabytes = 1
+        try change(&configuration)
+        return OllamaSettings(configuration)
+    }
+
+    @Test(
+        "an interval of 0 or less becomes the default, one without end a year",
+        arguments: [
+            (.zero, .seconds(5)), (.seconds(-1), .seconds(5)), (.nanoseconds(1), .nanoseconds(1)),
+            (.seconds(Int64.max), .seconds(365 * 86_400)),
+        ] as [(Duration, Duration)]
+    )
+    func interval(given: Duration, used: Duration) {
+        #expect(settings { $0.interval = given }.interval == used)
+    }
+
+    @Test("an amount of memory that is none is ignored", arguments: [0, -1, .nan, .infinity, 1e300] as [Double])
+    func memory(given: Double) {
+        #expect(settings { $0.maxVRAMGigabytes = given }.maxVRAM == nil)
+    }
+
+    @Test(
+        "a URL that can't be polled is no endpoint",
+        arguments: ["file:///etc/passwd", "http:", "ftp://host", "relative"]
+    )
+    func url(text: String) throws {
+        #expect(try settings { $0.url = try #require(URL(string: text)) }.endpoint == nil)
+    }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import RuntimeSupport
+import TestSupport
+import Testing
+
+@Suite("RepeatingThread", .blocking)
+struct RepeatingThreadTests {
+    private let time = ManualTimeSource()
+    private let runs = Monitor(0)
+
+    private func thread(
+        interval: Duration = .seconds(5),
+        firstRun: RepeatingThread.FirstRun = .immediately,
+        name: String = "repeat-test"
+    ) -> RepeatingThread {
+        RepeatingThread(name: name, interval: interval, firstRun: firstRun, timeSource: time) { _ in
+            runs.mutate { $0 += 1 }
+        }
+    }
+
+    private func waitForRuns(_ count: Int) -> Bool {
+        runs.wait(until: .now + .seconds(10)) { $0 >= count ? true : nil } ?? false
+    }
+
+    @Test("runs at once, then at each interval")
+    func schedule() {
+        let thread = thread()
+        thread.start()
+        defer { thread.stop(timeout: .seconds(10)) }
+        for run in 1...4 {
+            #expect(waitForRuns(run))
+            #expect(time.waitForSleepers())
+            #expect(time.timeUntilNextDeadline == .seconds(5))
+            time.advance(by: .seconds(5))
+        }
+        #expect(waitForRuns(5))
+    }
+
+    @Test("runs that were missed are skipped, and the schedule stays where it was")
+    func noDrift() {
+        let thread = thread(firstRun: .afterOneInterval)
+        thread.start()
+        defer { thread.stop(timeout: .seconds(10)) }
+        #expect(time.waitForSleepers())
+        time.advance(by: .seconds(23))
+        #expect(waitForRuns(1))
+        #expect(time.waitForSleepers())
+        #expect(time.timeUntilNextDeadline == .seconds(2))
+        #expect(runs.read { $0 } == 1)
+    }
+
+    @Test("a wake-up runs at once and leaves the schedule alone")
+    func wake() {
+        let thread = thread(firstRun: .afterOneInterval)
+        thread.start()
+        defer { thread.stop(timeout: .seconds(10)) }
+        #expect(time.waitForSleepers())
+        thread.wake()
+        #expect(waitForRuns(1))
+        #expect(time.waitForSleepers())
+        #expect(time.timeUntilNextDeadline == .seconds(5))
+    }
+
+    @Test("start twice makes one thread; stop ends it; stop without start does nothing; it can start again")
+    func startAndStop() {
+        let thread = thread(name: "repeat-once")
+        #expect(thread.stop(timeout: .zero))
+        #expect(!thread.isRunning)
+        for _ in 1...3 {
+            thread.start()
+            thread.start()
+            #expect(thread.isRunning)
+            #expect(eventually { threadNames().count { $0 == "repeat-once" } == 1 })
+            #expect(thread.stop(timeout: .seconds(10)))
+            #expect(!thread.isRunning)
+            #expect(eventually { !threadNames().contains("repeat-once") })
+        }
+    }
+
+    @Test("stop cancels the work and says so if it does not end in time; a new start does not wait for it")
+    func stopWhileBusy() {
+        let isReleased = Monitor(false)
+        let wasCancelled = Monitor(0)
+        let thread = RepeatingThread(name: "busy-test", interval: .seconds(5), timeSource: time) { cancellation in
+            runs.mutate { $0 += 1 }
+            let _: Bool? = isReleased.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+            if cancellation.isCancelled { wasCancelled.mutate { $0 += 1 } }
+        }
+        thread.start()
+        #expect(waitForRuns(1))
+        #expect(!thread.stop(timeout: .milliseconds(1)))
+        thread.start()
+        #expect(waitForRuns(2), "the new thread runs beside the old one")
+        isReleased.mutate { $0 = true }
+        #expect(thread.stop(timeout: .seconds(10)))
+        #expect(eventually { !threadNames().contains("busy-test") })
+        #expect(wasCancelled.read { $0 } >= 1)
+    }
+
+    @Test("stop from the thread itself does not lock up")
+    func stopFromWithin() {
+        let own = Monitor<RepeatingThread?>(nil)
+        let result = Monitor<Bool?>(nil)
+        let thread = RepeatingThread(name: "self-test", interval: .seconds(5), timeSource: time) { _ in
+            let hasEnded = own.read { $0 }?.stop(timeout: .seconds(60))
+            result.mutate { $0 = hasEnded }
+        }
+        own.mutate { $0 = thread }
+        thread.start()
+        #expect(result.wait(until: .now + .seconds(10)) { $0 } == false)
+        #expect(eventually { !thread.isRunning })
+        own.mutate { $0 = nil }
+    }
+
+    @Test("no interval makes a busy loop", arguments: [Duration.zero, .seconds(-5), .nanoseconds(1)])
+    func shortestInterval(interval: Duration) {
+        let thread = thread(interval: interval)
+        thread.start()
+        defer { thread.stop(timeout: .seconds(10)) }
+        #expect(waitForRuns(1))
+        #expect(time.waitForSleepers())
+        #expect(time.timeUntilNextDeadline == RepeatingThread.shortestInterval)
+    }
+
+    @Test("threads that start and stop from everywhere at once end in order")
+    func storm() {
+        let thread = RepeatingThread(name: "storm-test", interval: .seconds(60)) { _ in }
+        DispatchQueue.concurrentPerform(iterations: 8) { _ in
+            for _ in 0..<50 {
+                thread.start()
+                thread.wake()
+                thread.stop(timeout: .seconds(10))
+            }
+        }
+        #expect(thread.stop(timeout: .seconds(10)))
+        #expect(eventually { !threadNames().contains("storm-test") })
+    }
+}

@@ -1,0 +1,29 @@
+// Prints this machine's GPU memory as each method finds it. Not part of the package: to be built on a machine with GPUs,
+//
+//     swiftc -static-stdlib -package-name genai_otel_swift Sources/OllamaPoller/VRAM/*.swift Tests/VRAMProbe/main.swift \
+//         -o vram-probe
+//
+// which also proves that the detection needs nothing but the system.
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+var environment: [String: String] = [:]
+for name in ["PATH", "LD_LIBRARY_PATH", "HOME"] {
+    if let value = getenv(name) { environment[name] = String(cString: value) }
+}
+
+let system = VRAMLocations(environment: environment)
+var withoutNVML = system
+withoutNVML.nvmlLibraries = []
+for (title, locations) in [("as on any machine", system), ("without NVML", withoutNVML)] {
+    var detector = VRAMDetector(locations: locations)
+    let finding = detector.detect { false }
+    print("\(title): \(finding.total.map { "\($0.bytes) bytes through \($0.method.rawValue)" } ?? "not detected")")
+    for failure in finding.failures { print("    \(failure)") }
+}
