@@ -56,11 +56,15 @@ struct Prometheus {
         try (try? Prometheus(.plain)) ?? Prometheus(.recorded)
     }
 
-    init(_ names: Names = .byDefault) throws {
+    /// - Parameter target: host and port of a server whose `/metrics` it scrapes each second, as the job `scraped`.
+    init(_ names: Names = .byDefault, scraping target: String? = nil) throws {
         let port = try freePort()
         folder = try TemporaryFolder()
+        let scraping = target.map {
+            "scrape_configs: [{job_name: scraped, scrape_interval: 1s, static_configs: [{targets: [\"\($0)\"]}]}]\n"
+        }
         let configuration = try folder.write(
-            "global: {evaluation_interval: 1s}\n\(names.rawValue)\n",
+            "global: {evaluation_interval: 1s}\n\(names.rawValue)\n\(scraping ?? "")",
             to: "prometheus.yml"
         )
         _ = try folder.write(
@@ -118,6 +122,11 @@ struct StrictReceiver {
     /// One request, as the receiver saw it.
     struct Entry {
         let points: Int
+        /// The status of its answer; nil if it gave none.
+        let status: Int?
+        /// How it was told to behave.
+        let behaviour: String
+        let body: [String: Any]
         /// Errors and warnings.
         let findings: [String]
     }
@@ -151,6 +160,9 @@ struct StrictReceiver {
             let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             return Entry(
                 points: object["points"] as? Int ?? 0,
+                status: object["status"] as? Int,
+                behaviour: object["behave"] as? String ?? "",
+                body: object["body"] as? [String: Any] ?? [:],
                 findings: (object["errors"] as? [String] ?? []) + (object["warnings"] as? [String] ?? [])
             )
         }
