@@ -148,6 +148,7 @@ struct DeltaExportTests {
         defer { server.stop() }
         var configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": server.url])
         configuration.otlp.temporality = .lowMemory
+        configuration.ollama = nil
         configuration.exportInterval = .seconds(3600)
         let instrumentation = Instrumentation(configuration)
         instrumentation.start()

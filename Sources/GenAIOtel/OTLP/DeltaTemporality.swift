@@ -66,7 +66,7 @@ extension HistogramPoint {
     fileprivate func delta(since earlier: HistogramPoint?) -> HistogramPoint? {
         guard let earlier else { return HistogramPoint(attributes, bucketCounts, count: count, sum: sum) }
         guard count > earlier.count else { return nil }
-        let counts = zip(bucketCounts, earlier.bucketCounts).map { $0 - min($1, $0) }
+        let counts = zip(bucketCounts, earlier.bucketCounts).map { $0.subtractingSaturated($1) }
         return HistogramPoint(attributes, counts[...], count: count - earlier.count, sum: max(sum - earlier.sum, 0))
     }
 

@@ -79,7 +79,7 @@ public final class ServerRequest: @unchecked Sendable {
             phase = .done
             let time = nanosecondsSinceArrival
             if failure == nil, let firstTokenTime, let outputTokens, outputTokens >= 2 {
-                let perToken = (time - firstTokenTime) / UInt64(outputTokens - 1)
+                let perToken = time.subtractingSaturated(firstTokenTime) / UInt64(outputTokens - 1)
                 state.requests.recordTimePerOutputToken(nanoseconds: perToken, kind: kind)
             }
             return state.requests.recordEnd(nanoseconds: time, kind: kind, failure: failure)
@@ -96,5 +96,5 @@ public final class ServerRequest: @unchecked Sendable {
 
     /// Read while the lock is held, and only when it is needed: so times can't come in another order than the calls, and
     /// a call that does nothing does not read the clock, which costs more than the lock.
-    private var nanosecondsSinceArrival: UInt64 { collector.nanoseconds() - arrival }
+    private var nanosecondsSinceArrival: UInt64 { collector.nanoseconds().subtractingSaturated(arrival) }
 }
