@@ -38,9 +38,10 @@ let package = Package(
         .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["EnginePoller", "OllamaPoller", "TestSupport"],
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "AllocationCount", "TestSupport"],
             path: "Tests/Benchmarks"
         ),
+        .target(name: "AllocationCount", path: "Tests/AllocationCount"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -13,6 +13,7 @@ public final class Instrumentation: Sendable {
     public let serverMetrics: ServerMetricsCollector
 
     private let exporter: PeriodicExporter?
+    private let prometheusEncoder: PrometheusTextEncoder
     private let ollama: OllamaPoller?
     private let engines: EnginePoller?
     private let log: Log
@@ -44,13 +45,15 @@ public final class Instrumentation: Sendable {
             log: log,
             timeSource: timeSource
         )
-        let clock = SnapshotClock(timeSource)
+        let clock = SnapshotClock(timeSource, after: collector.startTime)
+        let resource = Resource(configuration)
         var messages = configuration.warnings.map { StartMessage(level: .warning, text: $0) }
-        let exporters = Self.exporters(configuration, log, timeSource, &messages)
+        let exporters = Self.exporters(configuration, resource, log, timeSource, &messages)
 
         self.log = log
         self.onShutdown = onShutdown
         serverMetrics = collector
+        prometheusEncoder = PrometheusTextEncoder(resource: resource)
         startMessages = messages
         exporter =
             exporters.isEmpty
@@ -94,6 +97,16 @@ public final class Instrumentation: Sendable {
 
     /// Counts of exports so far; all 0 when nothing is exported.
     public var exportStatistics: ExportStatistics { exporter?.statistics ?? ExportStatistics() }
+
+    /// The current values in the Prometheus text format, version 0.0.4: the answer of a `/metrics` route.
+    ///
+    /// Serve it with `Content-Type: text/plain; version=0.0.4; charset=utf-8`. Works whatever the exporters are, also while
+    /// nothing is exported and after ``shutdown(timeout:)``; sums and histograms always count from the start. Thread-safe;
+    /// takes about a microsecond per series.
+    public func prometheusText() -> String {
+        // The text holds no times: this must not move the exporters' clock on.
+        prometheusEncoder.encode(serverMetrics.snapshot(time: serverMetrics.startTime))
+    }
 
     /// Exports the current values now and waits until they are delivered.
     ///
@@ -161,12 +174,12 @@ public final class Instrumentation: Sendable {
 extension Instrumentation {
     private static func exporters(
         _ configuration: Configuration,
+        _ resource: Resource,
         _ log: Log,
         _ timeSource: any TimeSource,
         _ messages: inout [StartMessage]
     ) -> [any SnapshotExporter] {
         guard !configuration.isDisabled else { return [] }
-        let resource = Resource(configuration)
         var result: [any SnapshotExporter] = []
         // The console first: it does not wait for anybody.
         if configuration.exporters.contains(.console) {

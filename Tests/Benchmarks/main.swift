@@ -4,6 +4,7 @@ import Foundation
 
 let benchmarks: KeyValuePairs<String, () throws -> Void> = [
     "prometheus-parsing": { try PrometheusParsing().run() },
+    "request-tracking": measureRequestTracking,
     "ollama-soak": { try OllamaSoak().run() },
 ]
 

@@ -21,6 +21,7 @@ struct ConfigurationTests {
         #expect(configuration.otlp.headers.isEmpty)
         #expect(configuration.otlp.timeout == .seconds(10))
         #expect(configuration.otlp.compression == .none)
+        #expect(configuration.otlp.temporality == .cumulative)
         #expect(configuration.otlp.certificateFile == nil)
         #expect(configuration.cardinalityLimit == 2000)
         #expect(configuration.logLevel == .info)
@@ -73,6 +74,21 @@ struct ConfigurationTests {
         #expect(configuration.warnings.count == 1)
         #expect(configuration.warnings.allSatisfy { $0.contains("OTEL_EXPORTER_OTLP_ENDPOINT") })
         #expect(configuration.warnings.allSatisfy { !$0.contains("s3cret") })
+    }
+
+    @Test(
+        "the temporality preference is a word in any case; another word warns",
+        arguments: [
+            ("delta", OTLPConfiguration.Temporality.delta, 0), ("LowMemory", .lowMemory, 0),
+            ("CUMULATIVE", .cumulative, 0), ("", .cumulative, 0), ("low_memory", .cumulative, 1),
+        ]
+    )
+    func temporality(word: String, expected: OTLPConfiguration.Temporality, warnings: Int) {
+        let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+        let configuration = Configuration(environment: [name: word])
+        #expect(configuration.otlp.temporality == expected)
+        #expect(configuration.warnings.filter { $0.contains(name) }.count == warnings)
+        #expect(configuration.warnings.count == warnings)
     }
 
     @Test("each OTLP setting has a form for metrics, which wins; a broken one falls back to the general form")

@@ -55,6 +55,37 @@ struct OTLPJSONEncoderTests {
         )
     }
 
+    @Test("sums and histograms carry their start, temporality and buckets")
+    func accumulated() {
+        let model = [Attribute("gen_ai.request.model", .string("m"))]
+        let histogram = HistogramPoint(model, bucketCounts: [1, 0, 2], count: 3, sum: 4.5, range: 0.5...3)
+        let interval = HistogramPoint([], bucketCounts: [1, 0, 0], count: 1, sum: 0.25, range: nil)
+        let text = json([
+            Metric(.requests, .sum([NumberPoint(model, .int(3))], Accumulation(start: 7, .cumulative))),
+            Metric(
+                .requestDuration,
+                .histogram([histogram, interval], bounds: [0.75, 2], Accumulation(start: 7, .delta))
+            ),
+        ])
+        #expect(
+            text.components(separatedBy: #""metrics":["#).last
+                == #"""
+                {"name":"gen_ai.requests","description":"Number of requests that have ended","unit":"{request}",
+                "sum":{"isMonotonic":true,"aggregationTemporality":2,"dataPoints":[
+                {"attributes":[{"key":"gen_ai.request.model","value":{"stringValue":"m"}}],"startTimeUnixNano":"7",
+                "timeUnixNano":"1700000000000000001","asInt":"3"}]}},
+                {"name":"gen_ai.server.request.duration",
+                "description":"Time from a request's arrival to its end, time in the queue included","unit":"s",
+                "histogram":{"aggregationTemporality":1,"dataPoints":[
+                {"attributes":[{"key":"gen_ai.request.model","value":{"stringValue":"m"}}],"startTimeUnixNano":"7",
+                "timeUnixNano":"1700000000000000001","count":"3","sum":4.5,"bucketCounts":["1","0","2"],
+                "explicitBounds":[0.75,2.0],"min":0.5,"max":3.0},
+                {"startTimeUnixNano":"7","timeUnixNano":"1700000000000000001","count":"1","sum":0.25,
+                "bucketCounts":["1","0","0"],"explicitBounds":[0.75,2.0]}]}}]}]}]}
+                """#.replacingOccurrences(of: "\n", with: "")
+        )
+    }
+
     @Test(
         "names come out as they went in",
         arguments: [

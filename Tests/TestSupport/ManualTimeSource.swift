@@ -6,6 +6,7 @@ import RuntimeSupport
 package final class ManualTimeSource: TimeSource {
     private struct State {
         var now = ContinuousClock.now
+        var nanoseconds: UInt64 = 0
         var unixNanoseconds: UInt64 = 1_700_000_000_000_000_000
         var nextID = 0
         var wakers: [Int: @Sendable () -> Void] = [:]
@@ -19,6 +20,10 @@ package final class ManualTimeSource: TimeSource {
     package var now: ContinuousClock.Instant { state.read { $0.now } }
     package var unixNanoseconds: UInt64 { state.read { $0.unixNanoseconds } }
 
+    package var monotonicClock: @Sendable () -> UInt64 {
+        { [state] in state.read { $0.nanoseconds } }
+    }
+
     /// Sets the date, also backwards.
     package func setUnixNanoseconds(_ value: UInt64) {
         state.mutate { $0.unixNanoseconds = value }
@@ -29,7 +34,9 @@ package final class ManualTimeSource: TimeSource {
         let wakers = state.mutate { state in
             state.now += duration
             let (seconds, attoseconds) = duration.components
-            state.unixNanoseconds += UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+            let nanoseconds = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+            state.nanoseconds += nanoseconds
+            state.unixNanoseconds += nanoseconds
             return Array(state.wakers.values)
         }
         for wake in wakers { wake() }

@@ -14,6 +14,14 @@ extension Int {
     }
 }
 
+extension UInt64 {
+    /// The sum, or the largest number if that is less.
+    func addingSaturated(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}
+
 extension Double {
     /// The value held between 0 and 100; nil for NaN and infinities.
     var asPercentage: Double? {

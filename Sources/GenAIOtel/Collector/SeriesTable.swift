@@ -15,7 +15,8 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             if case .overflow(_, let isFirst) = self { isFirst } else { false }
         }
 
-        fileprivate var position: Int {
+        /// Stays the same until a key is removed.
+        var position: Int {
             switch self {
             case .own(let position), .overflow(let position, _): position
             }
@@ -32,7 +33,8 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private var index: [Key: Int] = [:]
     /// The key of each slot; nil for the overflow slot.
     private var keys: [Key?] = []
-    private var overflowSlot: Int?
+    /// The position of the shared slot; nil until a key needs it.
+    private(set) var overflowPosition: Int?
     private let limit: Int
 
     /// - Parameter limit: the number of keys that get a slot of their own; at least 1.
@@ -49,6 +51,12 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         _modify { yield &series.values[slot.position] }
     }
 
+    /// The value at a slot's position.
+    subscript(position: Int) -> Value {
+        _read { yield series.values[position] }
+        _modify { yield &series.values[position] }
+    }
+
     /// The slot of a key; a new one, holding `initial`, if the key is new and the limit allows it.
     mutating func slot(for key: Key, initial: Value, attributes: (Key) -> [Attribute]) -> Slot {
         if let known = index[key] { return .own(known) }
@@ -56,9 +64,14 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             index[key] = append(key, initial, attributes(key))
             return .own(series.values.count - 1)
         }
-        if let overflowSlot { return .overflow(overflowSlot, isFirst: false) }
+        return overflowSlot(initial: initial)
+    }
+
+    /// The slot that all keys beyond the limit share; a new one, holding `initial`, the first time.
+    mutating func overflowSlot(initial: Value) -> Slot {
+        if let overflowPosition { return .overflow(overflowPosition, isFirst: false) }
         let new = append(nil, initial, [.overflow])
-        overflowSlot = new
+        overflowPosition = new
         return .overflow(new, isFirst: true)
     }
 
@@ -70,7 +83,7 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
             series.values[hole] = series.values[last]
             series.attributes[hole] = series.attributes[last]
             keys[hole] = keys[last]
-            if let moved = keys[hole] { index[moved] = hole } else { overflowSlot = hole }
+            if let moved = keys[hole] { index[moved] = hole } else { overflowPosition = hole }
         }
         series.values.removeLast()
         series.attributes.removeLast()

@@ -13,33 +13,46 @@ public final class ServerMetricsCollector: Sendable {
         var requestsRunning = 0
         var requestsWaiting = 0
         var requestsMax: Int?
+        var requests: RequestStore
         var readings: ReadingStore
+
+        /// What the application has set and what is tracked are apart, so that setting a count can't upset the tracking.
+        var totalRunning: Int { requestsRunning.addingAsCount(requests.running) }
+        var totalWaiting: Int { requestsWaiting.addingAsCount(requests.waiting) }
 
         /// What a snapshot needs, without the indexes: they are not to be copied when a series is added meanwhile.
         var values: CollectorValues {
             CollectorValues(
                 kvCacheUsage: kvCacheUsage.series,
-                requestsRunning: requestsRunning,
-                requestsWaiting: requestsWaiting,
+                requestsRunning: totalRunning,
+                requestsWaiting: totalWaiting,
                 requestsMax: requestsMax,
+                requests: requests.values,
                 servers: readings.entries
             )
         }
     }
 
     let state: Locked<State>
-    private let log: Log
-    private let invalidInput: FailureLog
+    let log: Log
+    /// The time source's monotonic clock. A closure, because reading it through the protocol copies the source each time.
+    let nanoseconds: @Sendable () -> UInt64
     private let timeSource: any TimeSource
+    private let invalidInput: FailureLog
+    /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
+    package let startTime: UInt64
 
     /// - Parameter cardinalityLimit: how many models each metric tells apart; at least 1.
     package init(cardinalityLimit: Int, log: Log, timeSource: any TimeSource = SystemTimeSource()) {
         self.log = log
         self.timeSource = timeSource
+        nanoseconds = timeSource.monotonicClock
+        startTime = timeSource.unixNanoseconds
         invalidInput = FailureLog(log: log, timeSource: timeSource)
         state = Locked(
             State(
                 kvCacheUsage: SeriesTable(limit: cardinalityLimit),
+                requests: RequestStore(limit: cardinalityLimit),
                 readings: ReadingStore(limit: cardinalityLimit)
             )
         )
@@ -86,10 +99,10 @@ public final class ServerMetricsCollector: Sendable {
 
     // MARK: Requests
 
-    /// Sets the number of requests that are being executed; negative counts become 0.
+    /// Sets the number of requests that are being executed, beside those that are tracked; negative counts become 0.
     public func setRequestsRunning(_ count: Int) { state.withLock { $0.requestsRunning = max(count, 0) } }
 
-    /// Sets the number of requests that wait in the queue; negative counts become 0.
+    /// Sets the number of requests that wait in the queue, beside those that are tracked; negative counts become 0.
     public func setRequestsWaiting(_ count: Int) { state.withLock { $0.requestsWaiting = max(count, 0) } }
 
     /// Sets the most requests that can be executed at once; negative counts become 0.
@@ -117,11 +130,11 @@ public final class ServerMetricsCollector: Sendable {
         state.withLock { $0.requestsWaiting = $0.requestsWaiting.subtractingAsCount(delta) }
     }
 
-    /// The number of requests that are being executed, as the application set it; 0 at first.
-    public var requestsRunning: Int { state.withLock { $0.requestsRunning } }
+    /// The number of requests that are being executed: what the application set, 0 at first, and those that are tracked.
+    public var requestsRunning: Int { state.withLock { $0.totalRunning } }
 
-    /// The number of requests that wait, as the application set it; 0 at first.
-    public var requestsWaiting: Int { state.withLock { $0.requestsWaiting } }
+    /// The number of requests that wait: what the application set, 0 at first, and those that are tracked.
+    public var requestsWaiting: Int { state.withLock { $0.totalWaiting } }
 
     /// The most requests that can be executed at once; nil until it is set.
     public var requestsMax: Int? { state.withLock { $0.requestsMax } }
@@ -153,6 +166,6 @@ public final class ServerMetricsCollector: Sendable {
             state.readings.forgetDeparted(at: now)
             return state.values
         }
-        return SnapshotBuilder(values).build(time: time)
+        return SnapshotBuilder(values, startTime: startTime).build(time: time)
     }
 }

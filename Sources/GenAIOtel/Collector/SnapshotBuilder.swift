@@ -8,20 +8,24 @@ struct CollectorValues: Sendable {
     var requestsRunning: Int
     var requestsWaiting: Int
     var requestsMax: Int?
+    var requests: RequestStore.Values
     var servers: [ReadingStore.Entry]
 }
 
 /// Builds a snapshot from the collector's values.
 struct SnapshotBuilder {
     private let values: CollectorValues
+    private let startTime: UInt64
 
-    init(_ values: CollectorValues) {
+    /// - Parameter startTime: when counting began.
+    init(_ values: CollectorValues, startTime: UInt64) {
         self.values = values
+        self.startTime = startTime
     }
 
     func build(time: UInt64) -> MetricSnapshot {
         let servers = ServerPoints(values.servers)
-        let metrics = [
+        let gauges = [
             Metric(.kvCacheUsage, kvCacheUsage + servers.kvCacheUsage),
             Metric(.requestsRunning, [NumberPoint([], .int(values.requestsRunning))] + servers.requestsRunning),
             Metric(.requestsWaiting, [NumberPoint([], .int(values.requestsWaiting))] + servers.requestsWaiting),
@@ -30,7 +34,23 @@ struct SnapshotBuilder {
             Metric(.modelVRAM, servers.modelVRAM),
             Metric(.up, servers.up),
         ]
-        return MetricSnapshot(time: time, metrics: metrics.filter { !$0.points.isEmpty })
+        // The date may have been set back since.
+        let metrics = gauges + requestMetrics(Accumulation(start: min(startTime, time), .cumulative))
+        return MetricSnapshot(time: time, metrics: metrics.filter { $0.data.pointCount > 0 })
+    }
+
+    private func requestMetrics(_ accumulation: Accumulation) -> [Metric] {
+        let requests = values.requests
+        let counts = zip(requests.outcomes.attributes, requests.outcomes.values).map { NumberPoint($0, .int($1)) }
+        func histogram(_ descriptor: MetricDescriptor, _ table: HistogramTable, _ series: [[Attribute]]) -> Metric {
+            Metric(descriptor, .histogram(table.points(series), bounds: table.bounds, accumulation))
+        }
+        return [
+            Metric(.requests, .sum(counts, accumulation)),
+            histogram(.requestDuration, requests.duration, requests.outcomes.attributes),
+            histogram(.timeToFirstToken, requests.timeToFirstToken, requests.kinds),
+            histogram(.timePerOutputToken, requests.timePerOutputToken, requests.kinds),
+        ]
     }
 
     private var kvCacheUsage: [NumberPoint] {

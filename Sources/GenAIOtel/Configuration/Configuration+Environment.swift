@@ -68,11 +68,17 @@ extension OTLPConfiguration {
         headers = Self.headers(reading: &reader)
         timeout = reader.otlp("TIMEOUT") { $0.milliseconds($1) } ?? Self.defaultTimeout
         compression = reader.otlp("COMPRESSION") { $0.word($1, ["none": .none, "gzip": .gzip]) } ?? .none
+        temporality =
+            reader.word("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", Self.temporalities) ?? .cumulative
         certificateFile = reader.otlp("CERTIFICATE") { $0.text($1) }
         clientCertificateFile = reader.otlp("CLIENT_CERTIFICATE") { $0.text($1) }
         clientKeyFile = reader.otlp("CLIENT_KEY") { $0.text($1) }
         Self.checkProtocol(reading: &reader)
     }
+
+    private static let temporalities: KeyValuePairs<String, Temporality> = [
+        "cumulative": .cumulative, "delta": .delta, "lowmemory": .lowMemory,
+    ]
 
     private static func endpoint(reading reader: inout EnvironmentReader) -> URL {
         if let endpoint = reader.endpoint("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") { return endpoint.urlWithUserInfo }

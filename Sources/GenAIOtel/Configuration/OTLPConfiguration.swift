@@ -22,6 +22,9 @@ public struct OTLPConfiguration: Sendable {
     /// How the body is compressed. `..._COMPRESSION`, default none.
     public var compression: Compression
 
+    /// Since when counters and histograms count. `..._METRICS_TEMPORALITY_PREFERENCE`, default cumulative.
+    public var temporality: Temporality
+
     /// PEM file with the certificate authorities to trust instead of the system's. `..._CERTIFICATE`.
     ///
     /// URLSession can't honour this on Linux. Where it can't be honoured nothing is exported: trust is never weakened.
@@ -32,6 +35,19 @@ public struct OTLPConfiguration: Sendable {
 
     /// PEM file with the key of ``clientCertificateFile``. `..._CLIENT_KEY`; see ``certificateFile``.
     public var clientKeyFile: String?
+
+    /// Since when an exported counter or histogram counts (OTLP exporter specification, "temporality preference").
+    ///
+    /// Gauges, the console and ``Instrumentation/prometheusText()`` are the same for all.
+    public enum Temporality: Sendable, Hashable {
+        /// Since the process began to count. Prometheus takes nothing else.
+        case cumulative
+        /// Since the last export that arrived. What an export that failed held is in the next one.
+        case delta
+        /// `lowmemory`: delta for those instruments that need no memory of earlier exports for it. All counters and
+        /// histograms of this package are such, so it is the same as ``delta``.
+        case lowMemory
+    }
 
     /// Ways to compress a request.
     public enum Compression: Sendable, Hashable {
@@ -46,7 +62,8 @@ extension OTLPConfiguration: CustomStringConvertible, CustomReflectable {
     /// Endpoint and settings, without credentials.
     public var description: String {
         let endpoint = (try? HTTPEndpoint(self.endpoint.absoluteString))?.description ?? "no usable endpoint"
-        return "OTLP to \(endpoint), timeout \(timeout), compression \(compression), \(headers.count) headers"
+        return
+            "OTLP to \(endpoint), timeout \(timeout), compression \(compression), temporality \(temporality), \(headers.count) headers"
     }
 
     /// Shows ``description`` only: `dump` and debuggers must not print secrets.

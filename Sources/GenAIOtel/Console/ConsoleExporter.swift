@@ -34,13 +34,26 @@ struct ConsoleExporter: SnapshotExporter {
         let date = Date(timeIntervalSince1970: Double(snapshot.time) / 1e9)
         var text = "Metrics of \(escapingControlCharacters(serviceName)) at \(date.formatted(.iso8601))\n"
         for metric in snapshot.metrics {
-            for point in metric.points {
-                let unit = metric.descriptor.unit
-                text += "  \(metric.descriptor.name)\(attributes(point.attributes)) \(value(point.value))"
-                text += unit.isEmpty ? "\n" : " \(unit)\n"
+            let unit = metric.descriptor.unit.isEmpty ? "" : " \(metric.descriptor.unit)"
+            for (pointAttributes, value) in lines(metric.data) {
+                text += "  \(metric.descriptor.name)\(attributes(pointAttributes)) \(value)\(unit)\n"
             }
         }
         return text
+    }
+
+    private static func lines(_ data: MetricData) -> [([Attribute], String)] {
+        switch data {
+        case .gauge(let points), .sum(let points, _): points.map { ($0.attributes, value($0.value)) }
+        case .histogram(let points, _, _): points.map { ($0.attributes, value($0)) }
+        }
+    }
+
+    /// The buckets would be more than a person reads.
+    private static func value(_ point: HistogramPoint) -> String {
+        let range = point.range.map { ", min \($0.lowerBound), max \($0.upperBound)" } ?? ""
+        let mean = point.count > 0 ? ", mean \(point.sum / Double(point.count))" : ""
+        return "count \(point.count)\(mean)\(range)"
     }
 
     private static func attributes(_ attributes: [Attribute]) -> String {

@@ -69,7 +69,7 @@ final class ExportWorker: Sendable {
         var isDelivered = true
         for exporter in exporters {
             let result = exporter.export(snapshot, deadline: deadline, cancellation: cancellation)
-            progress.mutate { $0.statistics.add(result, points: snapshot.pointCount) }
+            progress.mutate { $0.statistics.add(result, points: snapshot.pointCount - result.unchangedPoints) }
             isDelivered = isDelivered && result.isDelivered
         }
         return isDelivered

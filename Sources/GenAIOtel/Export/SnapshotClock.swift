@@ -8,10 +8,12 @@ struct SnapshotClock: Sendable {
     private static let smallestStep: UInt64 = 1_000_000
 
     private let timeSource: any TimeSource
-    private let last = Locked<UInt64>(0)
+    private let last: Locked<UInt64>
 
-    init(_ timeSource: any TimeSource) {
+    /// - Parameter start: every snapshot's time is later; nanoseconds since 1970-01-01 UTC.
+    init(_ timeSource: any TimeSource, after start: UInt64 = 0) {
         self.timeSource = timeSource
+        last = Locked(start)
     }
 
     /// Nanoseconds since 1970-01-01 UTC.

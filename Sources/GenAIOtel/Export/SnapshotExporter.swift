@@ -20,6 +20,8 @@ struct ExportResult: Sendable, Equatable {
     var isDelivered: Bool
     /// Points that the receiver did not take.
     var rejectedPoints = 0
+    /// Points of the snapshot that there was no need to send, because nothing was counted in them since the last delivery.
+    var unchangedPoints = 0
     /// Requests that were sent for it, repetitions included.
     var requests = 0
 }

@@ -19,7 +19,8 @@ struct JSONWriter {
     }
 
     /// Appends elements with commas between them.
-    mutating func list<Element>(_ elements: [Element], _ append: (inout JSONWriter, Element) -> Void) {
+    mutating func list<Elements: Sequence>(_ elements: Elements, _ append: (inout JSONWriter, Elements.Element) -> Void)
+    {
         var isFirst = true
         for element in elements {
             if !isFirst { raw(",") }

@@ -21,6 +21,8 @@ final class OTLPHTTPExporter: SnapshotExporter {
     private let log: Log
     private let failures: FailureLog
     private let remarks: FailureLog
+    /// Nil where snapshots are sent as they are: cumulative.
+    private let deltaTemporality: Locked<DeltaTemporality>?
     private let throttledUntil = Locked<ContinuousClock.Instant?>(nil)
 
     /// Throws if the endpoint can't be used or certificates are configured that can't be honoured.
@@ -34,6 +36,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
     ) throws {
         endpoint = try configuration.validEndpoint()
         timeout = configuration.timeout
+        deltaTemporality = configuration.temporality == .cumulative ? nil : Locked(DeltaTemporality())
         encoder = OTLPJSONEncoder(resource: resource)
         self.transport = transport
         self.retryPolicy = retryPolicy
@@ -60,6 +63,21 @@ final class OTLPHTTPExporter: SnapshotExporter {
         deadline: ContinuousClock.Instant,
         cancellation: Cancellation
     ) -> ExportResult {
+        guard let deltaTemporality else { return send(snapshot, deadline: deadline, cancellation: cancellation) }
+        let delta = deltaTemporality.withLock { $0 }.delta(snapshot)
+        var result = send(delta, deadline: deadline, cancellation: cancellation)
+        result.unchangedPoints = snapshot.pointCount - delta.pointCount
+        if result.isDelivered { deltaTemporality.withLock { $0.delivered(snapshot) } }
+        return result
+    }
+
+    func close() { transport.close() }
+
+    private func send(
+        _ snapshot: MetricSnapshot,
+        deadline: ContinuousClock.Instant,
+        cancellation: Cancellation
+    ) -> ExportResult {
         guard !snapshot.metrics.isEmpty else { return ExportResult(isDelivered: true) }
         let body = encoder.encode(snapshot)
         guard body.count <= Self.bodyLimit else {
@@ -79,8 +97,6 @@ final class OTLPHTTPExporter: SnapshotExporter {
         )
         return deliver(&delivery)
     }
-
-    func close() { transport.close() }
 
     // MARK: One delivery
 

@@ -24,12 +24,20 @@ package struct OTLPJSONEncoder: Sendable {
 
     /// The request's body. The snapshot must hold at least one metric.
     package func encode(_ snapshot: MetricSnapshot) -> [UInt8] {
-        // A point with one attribute takes about 150 bytes; growing the buffer would copy all that is there.
-        var writer = JSONWriter(capacity: head.count + 512 * snapshot.metrics.count + 160 * snapshot.pointCount)
+        var writer = JSONWriter(capacity: head.count + snapshot.metrics.reduce(0) { $0 + Self.estimatedSize($1) })
         writer.raw(head)
         writer.list(snapshot.metrics) { $0.metric($1, time: snapshot.time) }
         writer.raw("]}]}]}")
         return writer.bytes
+    }
+
+    /// In bytes, rather too much: growing the buffer would copy all that is there.
+    private static func estimatedSize(_ metric: Metric) -> Int {
+        switch metric.data {
+        case .gauge(let points): 512 + 160 * points.count
+        case .sum(let points, _): 512 + 320 * points.count
+        case .histogram(let points, let bounds, _): 512 + (480 + 16 * bounds.count) * points.count
+        }
     }
 }
 
@@ -43,19 +51,37 @@ extension JSONWriter {
             raw(#","unit":"#)
             string(metric.descriptor.unit)
         }
-        raw(#","gauge":{"dataPoints":["#)
-        list(metric.points) { $0.point($1, time: time) }
+        switch metric.data {
+        case .gauge(let points):
+            raw(#","gauge":{"dataPoints":["#)
+            list(points) { $0.point($1, start: nil, time: time) }
+        case .sum(let points, let accumulation):
+            raw(#","sum":{"isMonotonic":true,"#)
+            temporality(accumulation.temporality)
+            raw(#","dataPoints":["#)
+            list(points) { $0.point($1, start: accumulation.start, time: time) }
+        case .histogram(let points, let bounds, let accumulation):
+            raw(#","histogram":{"#)
+            temporality(accumulation.temporality)
+            raw(#","dataPoints":["#)
+            // The same for every point: written once.
+            var encodedBounds = JSONWriter()
+            encodedBounds.list(bounds) { $0.double($1) }
+            list(points) { $0.point($1, bounds: encodedBounds.bytes, start: accumulation.start, time: time) }
+        }
         raw("]}}")
     }
 
-    fileprivate mutating func point(_ point: NumberPoint, time: UInt64) {
-        raw("{")
-        if !point.attributes.isEmpty {
-            attributes(point.attributes)
-            raw(",")
+    private mutating func temporality(_ temporality: Accumulation.Temporality) {
+        raw(#""aggregationTemporality":"#)
+        switch temporality {
+        case .delta: raw("1")
+        case .cumulative: raw("2")
         }
-        raw(#""timeUnixNano":"#)
-        quotedInteger(time)
+    }
+
+    private mutating func point(_ point: NumberPoint, start: UInt64?, time: UInt64) {
+        beginPoint(point.attributes, start: start, time: time)
         switch point.value {
         case .int(let value):
             raw(#","asInt":"#)
@@ -65,6 +91,42 @@ extension JSONWriter {
             double(value)
         }
         raw("}")
+    }
+
+    private mutating func point(_ point: HistogramPoint, bounds: [UInt8], start: UInt64, time: UInt64) {
+        beginPoint(point.attributes, start: start, time: time)
+        raw(#","count":"#)
+        quotedInteger(point.count)
+        raw(#","sum":"#)
+        double(point.sum)
+        raw(#","bucketCounts":["#)
+        list(point.bucketCounts) { $0.quotedInteger($1) }
+        raw(#"],"explicitBounds":["#)
+        raw(bounds)
+        raw("]")
+        if let range = point.range {
+            raw(#","min":"#)
+            double(range.lowerBound)
+            raw(#","max":"#)
+            double(range.upperBound)
+        }
+        raw("}")
+    }
+
+    /// What all kinds of points begin with.
+    private mutating func beginPoint(_ attributes: [Attribute], start: UInt64?, time: UInt64) {
+        raw("{")
+        if !attributes.isEmpty {
+            self.attributes(attributes)
+            raw(",")
+        }
+        if let start {
+            raw(#""startTimeUnixNano":"#)
+            quotedInteger(start)
+            raw(",")
+        }
+        raw(#""timeUnixNano":"#)
+        quotedInteger(time)
     }
 
     fileprivate mutating func attributes(_ attributes: [Attribute]) {

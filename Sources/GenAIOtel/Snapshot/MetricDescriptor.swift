@@ -44,4 +44,24 @@ extension MetricDescriptor {
         unit: "",
         description: "Whether the polled server could be reached and understood (1) or not (0)"
     )
+    package static let requests = MetricDescriptor(
+        name: "gen_ai.requests",
+        unit: "{request}",
+        description: "Number of requests that have ended"
+    )
+    package static let requestDuration = MetricDescriptor(
+        name: "gen_ai.server.request.duration",
+        unit: "s",
+        description: "Time from a request's arrival to its end, time in the queue included"
+    )
+    package static let timeToFirstToken = MetricDescriptor(
+        name: "gen_ai.server.time_to_first_token",
+        unit: "s",
+        description: "Time from a request's arrival to its first token, time in the queue included"
+    )
+    package static let timePerOutputToken = MetricDescriptor(
+        name: "gen_ai.server.time_per_output_token",
+        unit: "s",
+        description: "Time per output token after the first one, of requests that ended well"
+    )
 }

@@ -13,21 +13,69 @@ package struct MetricSnapshot: Sendable, Equatable {
     }
 
     /// Number of points in all metrics.
-    package var pointCount: Int { metrics.reduce(0) { $0 + $1.points.count } }
+    package var pointCount: Int { metrics.reduce(0) { $0 + $1.data.pointCount } }
 }
 
 /// One metric with its points. No two points have the same attributes.
 package struct Metric: Sendable, Equatable {
     package var descriptor: MetricDescriptor
-    package var points: [NumberPoint]
+    package var data: MetricData
 
-    package init(_ descriptor: MetricDescriptor, _ points: [NumberPoint]) {
+    package init(_ descriptor: MetricDescriptor, _ data: MetricData) {
         self.descriptor = descriptor
-        self.points = points
+        self.data = data
+    }
+
+    /// A gauge.
+    package init(_ descriptor: MetricDescriptor, _ points: [NumberPoint]) {
+        self.init(descriptor, .gauge(points))
+    }
+
+    /// The points of a gauge or a sum; a histogram has none of these.
+    package var points: [NumberPoint] {
+        switch data {
+        case .gauge(let points), .sum(let points, _): points
+        case .histogram: []
+        }
     }
 }
 
-/// One value of a gauge.
+/// The points of a metric, by its kind.
+package enum MetricData: Sendable, Equatable {
+    case gauge([NumberPoint])
+    /// A sum that never falls.
+    case sum([NumberPoint], Accumulation)
+    /// `bounds` are the upper bounds of all buckets but the last, each inclusive and higher than the one before.
+    case histogram([HistogramPoint], bounds: [Double], Accumulation)
+
+    package var pointCount: Int {
+        switch self {
+        case .gauge(let points), .sum(let points, _): points.count
+        case .histogram(let points, _, _): points.count
+        }
+    }
+}
+
+/// Over which time a sum or a histogram was collected: from `start` to the snapshot's time.
+package struct Accumulation: Sendable, Equatable {
+    package enum Temporality: Sendable {
+        /// Since the process began to count: `start` never changes.
+        case cumulative
+        /// Since the last export that arrived: `start` is that export's time.
+        case delta
+    }
+
+    /// In nanoseconds since 1970-01-01 UTC.
+    package var start: UInt64
+    package var temporality: Temporality
+
+    package init(start: UInt64, _ temporality: Temporality) {
+        self.start = start
+        self.temporality = temporality
+    }
+}
+
+/// One value of a gauge or a sum.
 package struct NumberPoint: Sendable, Equatable {
     package var attributes: [Attribute]
     package var value: NumberValue
@@ -42,4 +90,29 @@ package struct NumberPoint: Sendable, Equatable {
 package enum NumberValue: Sendable, Equatable {
     case int(Int)
     case double(Double)
+}
+
+/// How many values of one series fell into each bucket.
+package struct HistogramPoint: Sendable, Equatable {
+    package var attributes: [Attribute]
+    /// One more than there are bounds. A slice, so that a snapshot shares the memory that the collector counts in.
+    package var bucketCounts: ArraySlice<UInt64>
+    package var count: UInt64
+    package var sum: Double
+    /// The smallest and the largest value; nil where it is not known.
+    package var range: ClosedRange<Double>?
+
+    package init(
+        _ attributes: [Attribute],
+        bucketCounts: ArraySlice<UInt64>,
+        count: UInt64,
+        sum: Double,
+        range: ClosedRange<Double>?
+    ) {
+        self.attributes = attributes
+        self.bucketCounts = bucketCounts
+        self.count = count
+        self.sum = sum
+        self.range = range
+    }
 }

@@ -9,6 +9,9 @@ package protocol TimeSource: Sendable {
     /// Never goes back; for intervals, deadlines and durations.
     var now: ContinuousClock.Instant { get }
 
+    /// The nanoseconds of a clock that never goes back, from a beginning of its own: ``now`` for those who read it often.
+    var monotonicClock: @Sendable () -> UInt64 { get }
+
     /// Nanoseconds since 1970-01-01 UTC; can go back when the date is set.
     var unixNanoseconds: UInt64 { get }
 
@@ -25,6 +28,19 @@ package struct SystemTimeSource: TimeSource {
     package init() {}
 
     package var now: ContinuousClock.Instant { .now }
+
+    /// The clock behind `ContinuousClock`, without the 128-bit arithmetic of its instants.
+    package var monotonicClock: @Sendable () -> UInt64 {
+        {
+            #if canImport(Darwin)
+            return clock_gettime_nsec_np(CLOCK_MONOTONIC_RAW)
+            #else
+            var time = timespec()
+            clock_gettime(CLOCK_BOOTTIME, &time)
+            return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+            #endif
+        }
+    }
 
     package var unixNanoseconds: UInt64 {
         var time = timespec()

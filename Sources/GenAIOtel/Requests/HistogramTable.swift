@@ -1,0 +1,89 @@
+// The histograms of one metric, laid out so that recording allocates nothing and a snapshot is cheap for those who record.
+
+/// A histogram of durations for each series of a metric; series are numbered from 0.
+///
+/// The numbers of all series lie side by side in pages. A snapshot shares the pages; the first one who records into a
+/// page after it copies that page, a few kilobytes. With one array per series every series would be allocated anew after
+/// each snapshot; with a single array the first one who records would pay for all, a millisecond at 10 000 series.
+struct HistogramTable: Sendable {
+    private static let seriesPerPage = 32
+
+    /// Where what stands in a series' part of its page. Sum, minimum and maximum are in nanoseconds: whole numbers add up
+    /// exactly, in any order.
+    private enum Word {
+        static let count = 0
+        static let sum = 1
+        static let minimum = 2
+        static let maximum = 3
+        static let firstBucket = 4
+    }
+
+    /// In seconds, rising; each is the inclusive upper bound of a bucket.
+    let bounds: [Double]
+    private let boundsInNanoseconds: [UInt64]
+    private let wordsPerSeries: Int
+    private var pages: [[UInt64]] = []
+
+    init(bounds: [Double]) {
+        self.bounds = bounds
+        boundsInNanoseconds = bounds.map { UInt64(($0 * 1e9).rounded()) }
+        wordsPerSeries = Word.firstBucket + bounds.count + 1
+    }
+
+    /// Adds one value to the histogram of a series.
+    mutating func record(nanoseconds: UInt64, in series: Int) {
+        let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
+        while pages.count <= page {
+            pages.append([UInt64](repeating: 0, count: wordsPerSeries * Self.seriesPerPage))
+        }
+        let bucket = boundsInNanoseconds.firstIndex { nanoseconds <= $0 } ?? boundsInNanoseconds.count
+        let first = place * wordsPerSeries
+        pages[page].withUnsafeMutableBufferPointer { page in
+            let words = UnsafeMutableBufferPointer(rebasing: page[first..<first + wordsPerSeries])
+            let isFirst = words[Word.count] == 0
+            words[Word.count] += 1
+            words[Word.sum] = words[Word.sum].addingSaturated(nanoseconds)
+            words[Word.minimum] = isFirst ? nanoseconds : min(words[Word.minimum], nanoseconds)
+            words[Word.maximum] = max(words[Word.maximum], nanoseconds)
+            words[Word.firstBucket + bucket] += 1
+        }
+    }
+
+    /// One point for each series that has a value.
+    ///
+    /// - Parameter attributes: those of each series, by its number.
+    func points(_ attributes: [[Attribute]]) -> [HistogramPoint] {
+        attributes.indices.compactMap { point($0, attributes[$0]) }
+    }
+
+    private func point(_ series: Int, _ attributes: [Attribute]) -> HistogramPoint? {
+        let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
+        guard page < pages.count else { return nil }
+        let first = place * wordsPerSeries
+        let words = pages[page][first..<first + wordsPerSeries]
+        guard words[first + Word.count] > 0 else { return nil }
+        return HistogramPoint(
+            attributes,
+            bucketCounts: words[(first + Word.firstBucket)...],
+            count: words[first + Word.count],
+            sum: Self.seconds(words[first + Word.sum]),
+            range: Self.seconds(words[first + Word.minimum])...Self.seconds(words[first + Word.maximum])
+        )
+    }
+
+    private static func seconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) / 1e9 }
+}
+
+extension HistogramTable {
+    // The bounds of the OpenTelemetry semantic conventions for generative AI.
+
+    static let requestDuration = HistogramTable(
+        bounds: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+    )
+    static let timeToFirstToken = HistogramTable(
+        bounds: [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+    )
+    static let timePerOutputToken = HistogramTable(
+        bounds: [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
+    )
+}

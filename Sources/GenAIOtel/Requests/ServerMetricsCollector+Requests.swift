@@ -1,0 +1,68 @@
+// How an application has its requests tracked.
+
+extension ServerMetricsCollector {
+    /// Tracks a request while `body` runs: counts it as running at once, and as ended when `body` returns or throws.
+    ///
+    /// What `body` throws is thrown on; the name of its type becomes the attribute `error.type`. If `body` has called
+    /// ``ServerRequest/finish(outputTokens:error:)`` itself, that stands. Thread-safe.
+    ///
+    /// - Parameters:
+    ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
+    ///   - operation: attribute `gen_ai.operation.name`, likewise: `chat`, `text_completion`, `embeddings`, ... (OpenTelemetry
+    ///     semantic conventions for generative AI).
+    ///   - body: serves the request. It is given the request, for the calls in between.
+    public func trackRequest<R>(
+        model: String,
+        operation: String = "chat",
+        _ body: (ServerRequest) throws -> R
+    ) rethrows -> R {
+        let request = ServerRequest(self, RequestStore.Kind(model: model, operation: operation), isWaiting: false)
+        do {
+            let result = try body(request)
+            request.finish()
+            return result
+        } catch {
+            request.finish(error: error)
+            throw error
+        }
+    }
+
+    /// Tracks a request while `body` runs, like the synchronous form; `body` runs on the caller's actor.
+    ///
+    /// A cancelled task counts by what `body` makes of it: `error.type` is `CancellationError` if it throws that.
+    public func trackRequest<R>(
+        model: String,
+        operation: String = "chat",
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: (ServerRequest) async throws -> R
+    ) async rethrows -> R {
+        let request = ServerRequest(self, RequestStore.Kind(model: model, operation: operation), isWaiting: false)
+        do {
+            let result = try await body(request)
+            request.finish()
+            return result
+        } catch {
+            request.finish(error: error)
+            throw error
+        }
+    }
+
+    /// Tracks a request that waits for its turn: counts it as waiting until ``ServerRequest/start()``.
+    ///
+    /// Its times run from this call on, so that the time in the queue is part of them. Thread-safe.
+    ///
+    /// - Parameters:
+    ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
+    ///   - operation: attribute `gen_ai.operation.name`, likewise.
+    /// - Returns: the request. Keep it until it has ended: dropping it ends it, with `error.type` `abandoned`.
+    public func enqueueRequest(model: String, operation: String = "chat") -> ServerRequest {
+        ServerRequest(self, RequestStore.Kind(model: model, operation: operation), isWaiting: true)
+    }
+
+    func warnOfRequestOverflow() {
+        log.warning(
+            "More kinds of requests (model, operation, error) than the cardinality limit allows: "
+                + "new ones share a point with otel.metric.overflow"
+        )
+    }
+}

@@ -1,0 +1,100 @@
+// One request that the application tracks, from its arrival to its end.
+
+/// A request that counts itself: as waiting, as running, and when it ends, with its times.
+///
+/// Comes from ``ServerMetricsCollector/enqueueRequest(model:operation:)`` or
+/// ``ServerMetricsCollector/trackRequest(model:operation:_:)``. Every method can be called from any thread, in any order and
+/// any number of times: what makes no sense any more does nothing, so that no request is counted twice or never. A
+/// request that is dropped without ``finish(outputTokens:error:)`` counts as ended at that moment, with `error.type`
+/// `abandoned`.
+///
+/// Times are measured on a clock that does not follow changes of the date, from the request's arrival.
+public final class ServerRequest: @unchecked Sendable {
+    // Sendable: `phase` and `firstTokenTime` are touched only while the collector's lock is held; nothing else changes.
+    // A lock of its own would be a second allocation, and would have to be held together with the collector's anyway:
+    // the phase and the collector's counts change in one step, or a `finish` on another thread could come between.
+
+    private enum Phase {
+        case waiting, running, done
+    }
+
+    private let collector: ServerMetricsCollector
+    /// Position in the collector's ``RequestStore``.
+    private let kind: Int
+    /// On the collector's clock, as all times here.
+    private let arrival: UInt64
+    private var phase: Phase
+    /// Nanoseconds from the arrival to the first token.
+    private var firstTokenTime: UInt64?
+
+    /// A request that arrives now; counts it as waiting or running.
+    init(_ collector: ServerMetricsCollector, _ kind: RequestStore.Kind, isWaiting: Bool) {
+        self.collector = collector
+        arrival = collector.nanoseconds()
+        phase = isWaiting ? .waiting : .running
+        let isOverflow: Bool
+        (self.kind, isOverflow) = collector.state.withLock { state in
+            if isWaiting { state.requests.waiting += 1 } else { state.requests.running += 1 }
+            return state.requests.position(of: kind)
+        }
+        if isOverflow { collector.warnOfRequestOverflow() }
+    }
+
+    deinit { end(outputTokens: nil, failure: .abandoned) }
+
+    /// Counts the request as running instead of waiting. Does nothing if it runs already or has ended.
+    public func start() {
+        collector.state.withLock { startIfWaiting(&$0.requests) }
+    }
+
+    /// Records the time to first token, at the first call only. A request that still waited runs from now on.
+    public func firstToken() {
+        collector.state.withLock { state in
+            guard phase != .done, firstTokenTime == nil else { return }
+            startIfWaiting(&state.requests)
+            let time = nanosecondsSinceArrival
+            firstTokenTime = time
+            state.requests.recordFirstToken(nanoseconds: time, kind: kind)
+        }
+    }
+
+    /// Ends the request: counts it, records its duration and takes it from those that wait or run. Does nothing if it has
+    /// ended already.
+    ///
+    /// - Parameters:
+    ///   - outputTokens: the number of tokens generated. From two on, if ``firstToken()`` was called and there was no error,
+    ///     the time per output token is recorded: the time since the first token, divided by the other tokens.
+    ///   - error: why the request failed; nil if it did not. The name of its type becomes the attribute `error.type`.
+    public func finish(outputTokens: Int? = nil, error: (any Error)? = nil) {
+        end(outputTokens: outputTokens, failure: error.map { .thrown(type(of: $0)) })
+    }
+
+    private func end(outputTokens: Int?, failure: RequestStore.Failure?) {
+        let isOverflow = collector.state.withLock { state in
+            switch phase {
+            case .waiting: state.requests.waiting -= 1
+            case .running: state.requests.running -= 1
+            case .done: return false
+            }
+            phase = .done
+            let time = nanosecondsSinceArrival
+            if failure == nil, let firstTokenTime, let outputTokens, outputTokens >= 2 {
+                let perToken = (time - firstTokenTime) / UInt64(outputTokens - 1)
+                state.requests.recordTimePerOutputToken(nanoseconds: perToken, kind: kind)
+            }
+            return state.requests.recordEnd(nanoseconds: time, kind: kind, failure: failure)
+        }
+        if isOverflow { collector.warnOfRequestOverflow() }
+    }
+
+    private func startIfWaiting(_ requests: inout RequestStore) {
+        guard phase == .waiting else { return }
+        phase = .running
+        requests.waiting -= 1
+        requests.running += 1
+    }
+
+    /// Read while the lock is held, and only when it is needed: so times can't come in another order than the calls, and
+    /// a call that does nothing does not read the clock, which costs more than the lock.
+    private var nanosecondsSinceArrival: UInt64 { collector.nanoseconds() - arrival }
+}

@@ -1,0 +1,167 @@
+import Foundation
+import GenAIOtel
+import TestSupport
+import Testing
+
+@testable import GenAIOtel
+
+@Suite("DeltaTemporality")
+struct DeltaTemporalityTests {
+    private let since = Accumulation(start: 100, .cumulative)
+    private let attributes = [Attribute("gen_ai.request.model", .string("m"))]
+
+    private func snapshot(time: UInt64, count: Int, buckets: ArraySlice<UInt64>, sum: Double) -> MetricSnapshot {
+        let total = buckets.reduce(0, +)
+        let point = HistogramPoint(attributes, bucketCounts: buckets, count: total, sum: sum, range: 0.5...3)
+        return MetricSnapshot(
+            time: time,
+            metrics: [
+                Metric(.requestsRunning, [NumberPoint([], .int(4))]),
+                Metric(.requests, .sum([NumberPoint(attributes, .int(count))], since)),
+                Metric(.requestDuration, .histogram([point], bounds: [1], since)),
+            ]
+        )
+    }
+
+    @Test("the first delta counts from the start, a later one from the last delivery; gauges stay as they are")
+    func deltas() {
+        var temporality = DeltaTemporality()
+        let first = snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5)
+        let firstDelta = temporality.delta(first)
+        #expect(firstDelta.metrics[0] == first.metrics[0])
+        #expect(
+            firstDelta.metrics[1].data
+                == .sum([NumberPoint(attributes, .int(3))], Accumulation(start: 100, .delta))
+        )
+        temporality.delivered(first)
+
+        let second = temporality.delta(snapshot(time: 300, count: 5, buckets: [2, 3], sum: 10))
+        let point = HistogramPoint(attributes, bucketCounts: [0, 2], count: 2, sum: 5.5, range: nil)
+        let interval = Accumulation(start: 200, .delta)
+        #expect(second.time == 300)
+        #expect(second.metrics[1].data == .sum([NumberPoint(attributes, .int(2))], interval))
+        #expect(second.metrics[2].data == .histogram([point], bounds: [1], interval))
+    }
+
+    @Test("what was not delivered is part of the next delta")
+    func merged() {
+        let temporality = DeltaTemporality()
+        _ = temporality.delta(snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5))
+        let next = temporality.delta(snapshot(time: 300, count: 5, buckets: [2, 3], sum: 10))
+        #expect(next.metrics[1].data == .sum([NumberPoint(attributes, .int(5))], Accumulation(start: 100, .delta)))
+    }
+
+    @Test("series in which nothing was counted are left out")
+    func unchanged() {
+        var temporality = DeltaTemporality()
+        temporality.delivered(snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5))
+        let next = temporality.delta(snapshot(time: 300, count: 3, buckets: [2, 1], sum: 4.5))
+        #expect(next.metrics.map(\.descriptor) == [.requestsRunning])
+    }
+}
+
+@Suite("Delta export, against a real server", .blocking)
+struct DeltaExportTests {
+    private struct Point {
+        var name: String
+        var start: Int
+        var time: Int
+        var value: Int
+    }
+
+    @Test("ten exports with failures in between add up to what was counted, in intervals without gap or overlap")
+    func tenExports() throws {
+        // Delivered, refused, closed without an answer, and so on.
+        let server = try LoopbackServer { request in
+            let body = String(decoding: request.body, as: UTF8.self)
+            if body.contains("\"round 1\"") { return .text("", status: 400) }
+            return body.contains("\"round 2\"") ? .close : .json("{}")
+        }
+        defer { server.stop() }
+        let time = ManualTimeSource()
+        let metrics = ServerMetricsCollector(cardinalityLimit: 100, log: LogRecorder().log(), timeSource: time)
+        let configuration = Configuration(environment: [
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": server.url,
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "DELTA",
+        ]).otlp
+        let exporter = try OTLPHTTPExporter(
+            configuration,
+            resource: Resource(["service.name": .string("test")]),
+            log: LogRecorder().log(),
+            timeSource: time
+        )
+        defer { exporter.close() }
+
+        let began = Int(metrics.startTime)
+        var delivered: [Bool] = []
+        for round in 3...12 {
+            for request in 0..<round { metrics.trackRequest(model: "m\(request % 3)") { $0.firstToken() } }
+            metrics.removeModel("round \((round - 1) % 3)")
+            metrics.setKVCacheUsage(model: "round \(round % 3)", percent: 1)
+            time.advance(by: .seconds(60))
+            let result = exporter.export(
+                metrics.snapshot(time: time.unixNanoseconds),
+                // By the time source there is no time for a second attempt; by the real clock there is enough for the first.
+                deadline: time.now + .milliseconds(1),
+                cancellation: Cancellation()
+            )
+            delivered.append(result.isDelivered)
+        }
+        #expect(delivered == [true, false, false, true, false, false, true, false, false, true])
+
+        let accepted = try zip(server.requests, delivered).filter(\.1).map { try points(in: $0.0.body) }
+        let all = accepted.flatMap { $0 }
+        for name in ["gen_ai.requests", "gen_ai.server.request.duration", "gen_ai.server.time_to_first_token"] {
+            #expect(all.filter { $0.name == name }.reduce(0) { $0 + $1.value } == 75, "\(name)")
+        }
+        var end = began
+        for (number, points) in accepted.enumerated() {
+            #expect(Set(points.map(\.start)) == [end], "delivery \(number) begins where the one before ended")
+            end = try #require(points.first?.time)
+        }
+    }
+
+    /// Sums and histograms of a request's body; fails if one is not a delta.
+    private func points(in body: Data) throws -> [Point] {
+        var node = try #require(try JSONSerialization.jsonObject(with: body) as? [String: Any])
+        for key in ["resourceMetrics", "scopeMetrics"] { node = try #require((node[key] as? [[String: Any]])?.first) }
+        let metrics = try #require(node["metrics"] as? [[String: Any]])
+        return try metrics.flatMap { metric -> [Point] in
+            guard let data = (metric["sum"] ?? metric["histogram"]) as? [String: Any] else { return [] }
+            #expect(data["aggregationTemporality"] as? Int == 1)
+            return try #require(data["dataPoints"] as? [[String: Any]]).map { point in
+                func integer(_ key: String) -> Int? { (point[key] as? String).flatMap { Int($0) } }
+                #expect(point["min"] == nil)
+                return Point(
+                    name: try #require(metric["name"] as? String),
+                    start: try #require(integer("startTimeUnixNano")),
+                    time: try #require(integer("timeUnixNano")),
+                    value: try #require(integer("asInt") ?? integer("count"))
+                )
+            }
+        }
+    }
+
+    @Test("statistics count the points that were sent, not those that had nothing new")
+    func statistics() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        var configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": server.url])
+        configuration.otlp.temporality = .lowMemory
+        configuration.exportInterval = .seconds(3600)
+        let instrumentation = Instrumentation(configuration)
+        instrumentation.start()
+        instrumentation.serverMetrics.trackRequest(model: "m") { _ in }
+        #expect(instrumentation.forceFlush())
+        #expect(instrumentation.exportStatistics.pointsDelivered == 4, "running, waiting, requests, duration")
+        _ = instrumentation.prometheusText()
+        #expect(instrumentation.shutdown())
+        #expect(instrumentation.exportStatistics.pointsDelivered == 6, "running and waiting again")
+        let cumulative = instrumentation.prometheusText()
+        #expect(
+            cumulative.contains(
+                "\ngen_ai_requests_total{gen_ai_request_model=\"m\",gen_ai_operation_name=\"chat\"} 1\n"
+            )
+        )
+    }
+}
