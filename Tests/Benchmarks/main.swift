@@ -3,6 +3,8 @@
 import Foundation
 
 let benchmarks: KeyValuePairs<String, () throws -> Void> = [
+    "gauges": measureGauges,
+    "collect-and-encode": measureCollectAndEncode,
     "prometheus-parsing": { try PrometheusParsing().run() },
     "request-tracking": measureRequestTracking,
     "ollama-soak": { try OllamaSoak().run() },

@@ -147,6 +147,7 @@ struct DeltaExportTests {
         let server = try LoopbackServer(always: .json("{}"))
         defer { server.stop() }
         var configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": server.url])
+        configuration.ollama = nil
         configuration.otlp.temporality = .lowMemory
         configuration.ollama = nil
         configuration.exportInterval = .seconds(3600)
