@@ -3,9 +3,12 @@
 /// A growing buffer of JSON text. It writes tokens; that they follow one another rightly is the caller's part.
 struct JSONWriter {
     private(set) var bytes: [UInt8] = []
+    /// Used again for each double: `description` would allocate a string for each.
+    private var number = ""
 
     init(capacity: Int = 0) {
         bytes.reserveCapacity(capacity)
+        number.reserveCapacity(32)
     }
 
     /// Appends JSON text as it stands.
@@ -53,13 +56,20 @@ struct JSONWriter {
             bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
             rest /= 10
         } while rest > 0
-        bytes[start...].reverse()
+        // Not `bytes[start...].reverse()`: that copies the slice, which is one allocation for each number.
+        var (low, high) = (start, bytes.count - 1)
+        while low < high {
+            bytes.swapAt(low, high)
+            (low, high) = (low + 1, high - 1)
+        }
     }
 
     /// Appends the shortest decimal number that reads back as the same double. The value must be finite.
     mutating func double(_ value: Double) {
         assert(value.isFinite, "JSON has no NaN and no infinity")
-        bytes.append(contentsOf: value.description.utf8)
+        number.removeAll(keepingCapacity: true)
+        value.write(to: &number)
+        bytes.append(contentsOf: number.utf8)
     }
 
     private mutating func appendEscaped(_ text: UnsafeBufferPointer<UInt8>) {
