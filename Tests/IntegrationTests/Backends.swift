@@ -150,7 +150,10 @@ struct StrictReceiver {
 
     /// What it has logged, once that is at least `count` requests: it logs after it has answered.
     func waitForEntries(_ count: Int) throws -> [Entry] {
-        try #require(eventually { (try? entries().count >= count) == true })
+        try #require(
+            eventually(within: .seconds(30)) { (try? entries().count >= count) == true },
+            "\((try? String(contentsOfFile: "\(folder.path)/log.jsonl", encoding: .utf8)) ?? "no log")"
+        )
         return try entries()
     }
 
