@@ -18,7 +18,8 @@ enum OTLPAnswer: Equatable {
             self.init(response, now: now)
         case .failure(let failure):
             switch failure {
-            case .timedOut, .cancelled, .connectionRefused, .connectionLost, .hostNotFound, .other:
+            case .timedOut, .cancelled, .connectionRefused, .connectionLost, .hostNotFound,
+                .handshakeFailed, .other:
                 self = .retryable(reason: "\(failure)", delay: nil)
             case .tlsFailed, .answerTooLarge, .answerEncoded:
                 self = .refused(reason: "\(failure)")
