@@ -93,7 +93,10 @@ struct HTTPClientTests {
         #expect(throws: HTTPFailure.connectionRefused) { try get(client, server).get() }
     }
 
-    @Test("a closed or reset connection and bytes that are not HTTP are a lost connection", arguments: TestedClient.allCases)
+    @Test(
+        "a closed or reset connection and bytes that are not HTTP are a lost connection",
+        arguments: TestedClient.allCases
+    )
     func lost(client: TestedClient) throws {
         let truncated = Data("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".utf8)
         let noHTTP = Data("\u{16}\u{3} this is not HTTP\r\n\r\n".utf8)

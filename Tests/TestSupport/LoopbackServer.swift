@@ -34,6 +34,10 @@ package enum LoopbackAnswer: Sendable {
     /// Without a pause, libcurl on Linux may read on and on in one call, and for as long as it does, no other request of
     /// the process makes progress: URLSession has one queue for all.
     case flood
+    /// The same without any pause.
+    case torrent
+    /// A head that never ends, without a pause.
+    case endlessHead
 
     package static func json(_ text: String, status: Int = 200) -> LoopbackAnswer {
         .response(status, headers: ["Content-Type": "application/json"], body: Data(text.utf8))
@@ -160,7 +164,26 @@ package final class LoopbackServer: Sendable {
             var isOpen = TCPSocket.send(Data("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".utf8), to: descriptor)
             while isOpen, !isStopped(within: .milliseconds(1)) { isOpen = TCPSocket.send(block, to: descriptor) }
             return false
+        case .torrent:
+            sendEndlessly(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+                Data(repeating: 32, count: 65_536),
+                descriptor
+            )
+            return false
+        case .endlessHead:
+            sendEndlessly(
+                "HTTP/1.1 200 OK\r\n",
+                Data("X-Field: \(String(repeating: "x", count: 8000))\r\n".utf8),
+                descriptor
+            )
+            return false
         }
+    }
+
+    private func sendEndlessly(_ beginning: String, _ block: Data, _ descriptor: Int32) {
+        var isOpen = TCPSocket.send(Data(beginning.utf8), to: descriptor)
+        while isOpen, !state.read({ $0.isStopped }) { isOpen = TCPSocket.send(block, to: descriptor) }
     }
 
     private func isStopped(within interval: Duration) -> Bool {

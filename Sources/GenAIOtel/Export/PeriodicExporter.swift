@@ -1,14 +1,19 @@
-// Exports at an interval, and whenever it is asked to.
+// Collects and exports at an interval, and whenever it is asked to.
 
-/// A thread that exports at each interval (metrics SDK specification, "Periodic exporting MetricReader").
+/// Two threads: one collects at each interval (metrics SDK specification, "Periodic exporting MetricReader"), and one
+/// delivers what was collected, so that a collector that is slow or away does not hold up collecting.
 final class PeriodicExporter: Sendable {
+    /// While exports wait for a collector that is away, it is tried again after this time, if not before for a new export.
+    static let outageRetryInterval: Duration = .seconds(15)
+
     private let worker: ExportWorker
     private let timeSource: any TimeSource
-    private let thread: RepeatingThread
+    private let collecting: RepeatingThread
+    private let exporting: RepeatingThread
 
     /// - Parameters:
     ///   - timeout: the longest that one export may take, over all exporters.
-    ///   - collect: takes the snapshot; called on the export thread.
+    ///   - collect: takes the snapshot; called on the collecting thread.
     init(
         exporters: [any SnapshotExporter],
         interval: Duration,
@@ -17,44 +22,61 @@ final class PeriodicExporter: Sendable {
         collect: @escaping @Sendable () -> MetricSnapshot
     ) {
         let worker = ExportWorker(exporters: exporters, timeout: timeout, timeSource: timeSource, collect: collect)
-        self.worker = worker
-        self.timeSource = timeSource
-        thread = RepeatingThread(
+        let exporting = RepeatingThread(
             name: "genai-export",
-            interval: interval,
+            interval: Self.outageRetryInterval,
             firstRun: .afterOneInterval,
             timeSource: timeSource,
-            body: worker.exportOnce
+            body: worker.deliverOnce
         )
+        self.worker = worker
+        self.timeSource = timeSource
+        self.exporting = exporting
+        collecting = RepeatingThread(
+            name: "genai-collect",
+            interval: interval,
+            firstRun: .afterOneInterval,
+            timeSource: timeSource
+        ) { _ in
+            worker.collectOnce()
+            exporting.wake()
+        }
     }
 
     var statistics: ExportStatistics { worker.statistics }
 
-    func start() { thread.start() }
+    func start() {
+        exporting.start()
+        collecting.start()
+    }
 
-    /// Exports what there is now and waits for the outcome.
+    /// Exports what there is now, after whatever waits to be delivered, and waits for the outcome.
     ///
-    /// An export that is under way and does not end within half the time is given up for a new one with newer values.
+    /// A delivery that is under way and does not end within half the time is broken off and begun again, over a new
+    /// connection.
     ///
-    /// - Returns: whether it was delivered before the timeout; false if the thread does not run.
+    /// - Returns: whether all was delivered before the timeout; false if the threads do not run.
     func flush(timeout: Duration) -> Bool {
-        guard thread.isRunning else { return false }
+        guard collecting.isRunning else { return false }
         let start = timeSource.now
         let request = worker.request(deadline: start + timeout)
-        thread.wake()
+        collecting.wake()
         worker.makeWay(for: request, until: start + timeout / 2)
         return worker.outcome(of: request, until: start + timeout) ?? false
     }
 
-    /// Exports a last time and ends the thread.
+    /// Exports a last time and ends the threads. What can't be delivered by then is dropped.
     ///
-    /// - Returns: whether the last export was delivered and the thread has ended.
+    /// - Returns: whether everything was delivered and the threads have ended.
     func shutdown(timeout: Duration) -> Bool {
         let deadline = timeSource.now + timeout
-        // The last tenth is for ending the thread: what is still under way then is cancelled, which takes a moment.
+        // The last tenth is for ending the threads: what is still under way then is cancelled, which takes a moment.
         let isDelivered = flush(timeout: timeout * 0.9)
-        let hasEnded = thread.stop(timeout: max(timeSource.now.duration(to: deadline), .milliseconds(50)))
+        collecting.requestStop()
+        exporting.requestStop()
+        let remaining = max(timeSource.now.duration(to: deadline), .milliseconds(50))
+        let haveEnded = [collecting, exporting].map { $0.stop(timeout: remaining) }
         worker.close()
-        return isDelivered && hasEnded
+        return isDelivered && haveEnded.allSatisfy(\.self)
     }
 }

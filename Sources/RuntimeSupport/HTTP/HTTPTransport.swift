@@ -27,7 +27,9 @@ package enum HTTPTransports {
         guard !tls.isEmpty else { return best(userAgent: userAgent) }
         try tls.validate()
         if let client = curl(userAgent, tls) { return client }
-        throw TLSFiles.Unusable(description: "certificate files can only be honoured through libcurl, which is not there")
+        throw TLSFiles.Unusable(
+            description: "certificate files can only be honoured through libcurl, which is not there"
+        )
     }
 
     private static func curl(_ userAgent: String, _ tls: TLSFiles) -> (any HTTPTransport)? {

@@ -40,7 +40,9 @@ package struct TLSFiles: Sendable, Equatable {
             throw Unusable(description: "the file of the \(what), \(quoted(path)), holds no PEM of that kind")
         }
         guard !text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----"), !text.contains("Proc-Type: 4,ENCRYPTED") else {
-            throw Unusable(description: "the \(what), \(quoted(path)), is encrypted; there is nobody to ask for its password")
+            throw Unusable(
+                description: "the \(what), \(quoted(path)), is encrypted; there is nobody to ask for its password"
+            )
         }
     }
 
