@@ -27,6 +27,7 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
         .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
+        .executableTarget(name: "FaultProbe", dependencies: ["GenAIOtel", "TestSupport"], path: "Tests/FaultProbe"),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
@@ -35,7 +36,7 @@ let package = Package(
             dependencies: ["EnginePoller", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
-        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "FaultProbe", "TestSupport"]),
         .executableTarget(
             name: "Benchmarks",
             dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "AllocationCount", "TestSupport"],

@@ -135,17 +135,27 @@ struct StrictReceiver {
     let url: String
     private let folder: TemporaryFolder
 
-    /// - Parameter behaviours: what to do with the first requests; later ones are answered properly.
-    init(_ behaviours: [String]) throws {
+    /// - Parameters:
+    ///   - behaviours: what to do with the first requests; later ones are answered properly.
+    ///   - identity: its certificate, for https.
+    ///   - clientAuthority: the certificate of the authority that clients must be known to.
+    init(
+        _ behaviours: [String] = [],
+        identity: CertificateAuthority.Identity? = nil,
+        clientAuthority: String? = nil
+    ) throws {
         folder = try TemporaryFolder()
         let portFile = "\(folder.path)/port"
         process = try ChildProcess(
             Program.receiverPython.requirePath(),
             [Program.receiver.requirePath(), "--log", "\(folder.path)/log.jsonl", "--port-file", portFile]
                 + behaviours.flatMap { ["--behave", $0] }
+                + (identity.map { ["--tls-cert", $0.certificate, "--tls-key", $0.key] } ?? [])
+                + (clientAuthority.map { ["--tls-client-ca", $0] } ?? [])
         )
         try #require(eventually(within: .seconds(30)) { FileManager.default.fileExists(atPath: portFile) })
-        url = "http://127.0.0.1:\(try String(contentsOfFile: portFile, encoding: .utf8))"
+        let scheme = identity == nil ? "http" : "https"
+        url = "\(scheme)://127.0.0.1:\(try String(contentsOfFile: portFile, encoding: .utf8))"
     }
 
     /// What it has logged, once that is at least `count` requests: it logs after it has answered.
@@ -157,7 +167,8 @@ struct StrictReceiver {
         return try entries()
     }
 
-    private func entries() throws -> [Entry] {
+    /// What it has logged so far.
+    func entries() throws -> [Entry] {
         let text = (try? String(contentsOfFile: "\(folder.path)/log.jsonl", encoding: .utf8)) ?? ""
         return try text.split(separator: "\n").map { line in
             let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])

@@ -13,6 +13,8 @@ enum Program: String {
     case receiver = "OTLP_RECEIVER"
     /// A Python that has what the receiver needs.
     case receiverPython = "OTLP_RECEIVER_PYTHON"
+    /// The openssl program, version 3.
+    case openssl = "OPENSSL"
 
     var path: String? {
         ProcessInfo.processInfo.environment[rawValue].flatMap { $0.isEmpty ? nil : $0 }

@@ -13,7 +13,7 @@ final class PeriodicExporter: Sendable {
 
     /// - Parameters:
     ///   - timeout: the longest that one export may take, over all exporters.
-    ///   - collect: takes the snapshot; called on the collecting thread.
+    ///   - collect: takes the snapshot; called on the collecting thread, at last on the one that shuts down.
     init(
         exporters: [any SnapshotExporter],
         interval: Duration,
@@ -58,11 +58,7 @@ final class PeriodicExporter: Sendable {
     /// - Returns: whether all was delivered before the timeout; false if the threads do not run.
     func flush(timeout: Duration) -> Bool {
         guard collecting.isRunning else { return false }
-        let start = timeSource.now
-        let request = worker.request(deadline: start + timeout)
-        collecting.wake()
-        worker.makeWay(for: request, until: start + timeout / 2)
-        return worker.outcome(of: request, until: start + timeout) ?? false
+        return export(timeout: timeout) { collecting.wake() }
     }
 
     /// Exports a last time and ends the threads. What can't be delivered by then is dropped.
@@ -70,13 +66,28 @@ final class PeriodicExporter: Sendable {
     /// - Returns: whether everything was delivered and the threads have ended.
     func shutdown(timeout: Duration) -> Bool {
         let deadline = timeSource.now + timeout
-        // The last tenth is for ending the threads: what is still under way then is cancelled, which takes a moment.
-        let isDelivered = flush(timeout: timeout * 0.9)
-        collecting.requestStop()
-        exporting.requestStop()
-        let remaining = max(timeSource.now.duration(to: deadline), .milliseconds(50))
-        let haveEnded = [collecting, exporting].map { $0.stop(timeout: remaining) }
+        // Collecting ends first, so that no snapshot is taken after the last one that is delivered.
+        let hasCollectingEnded = collecting.stop(timeout: max(timeout / 2, Self.shortestEnd))
+        // The last tenth is for ending the thread: what is still under way then is cancelled, which takes a moment.
+        let isDelivered =
+            hasCollectingEnded
+            && export(timeout: timeSource.now.duration(to: deadline) * 0.9) {
+                worker.collectOnce()
+                exporting.wake()
+            }
+        let hasEnded = exporting.stop(timeout: max(timeSource.now.duration(to: deadline), Self.shortestEnd))
         worker.close()
-        return isDelivered && haveEnded.allSatisfy(\.self)
+        return isDelivered && hasEnded
+    }
+
+    /// The least time that a thread is given to end.
+    private static let shortestEnd: Duration = .milliseconds(50)
+
+    private func export(timeout: Duration, collect: () -> Void) -> Bool {
+        let start = timeSource.now
+        let request = worker.request(deadline: start + timeout)
+        collect()
+        worker.makeWay(for: request, until: start + timeout / 2)
+        return worker.outcome(of: request, until: start + timeout) ?? false
     }
 }

@@ -3,15 +3,17 @@
 import Foundation
 
 /// Threads, descriptors, child processes and memory of this process at one moment.
-struct ProcessResources {
-    var threads = 0
-    var descriptors = 0
-    var children = 0
+package struct ProcessResources: Codable, Sendable {
+    package var threads = 0
+    package var descriptors = 0
+    package var children = 0
     /// Resident memory in KiB.
-    var memory = 0
+    package var memory = 0
+    /// The most resident memory that there has been, in KiB.
+    package var peakMemory = 0
 
     /// Reads them now; zeros on systems without `/proc`.
-    static var now: ProcessResources {
+    package static var now: ProcessResources {
         var result = ProcessResources()
         let tasks = names("/proc/self/task")
         result.threads = tasks.count
@@ -20,8 +22,12 @@ struct ProcessResources {
         result.children = tasks.reduce(0) { sum, task in
             sum + (text("/proc/self/task/\(task)/children")?.split(separator: " ").count ?? 0)
         }
-        let status = text("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-        result.memory = status.flatMap { Int($0.filter(\.isNumber)) } ?? 0
+        let status = text("/proc/self/status")?.split(separator: "\n") ?? []
+        func kibibytes(_ name: String) -> Int {
+            status.first { $0.hasPrefix(name) }.flatMap { Int($0.filter(\.isNumber)) } ?? 0
+        }
+        result.memory = kibibytes("VmRSS:")
+        result.peakMemory = kibibytes("VmHWM:")
         return result
     }
 
