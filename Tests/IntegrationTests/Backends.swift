@@ -47,8 +47,9 @@ struct Prometheus {
         case recorded = "rule_files: [rules.yml]"
     }
 
-    let process: ChildProcess
+    private(set) var process: ChildProcess
     let url: String
+    private let arguments: [String]
     private let folder: TemporaryFolder
 
     /// A Prometheus in which the gauges have exactly the names that the guide queries, by whichever way it knows.
@@ -75,14 +76,22 @@ struct Prometheus {
             """,
             to: "rules.yml"
         )
-        process = try ChildProcess(
-            Program.prometheus.requirePath(),
-            [
-                "--config.file=\(configuration)", "--storage.tsdb.path=\(folder.path)/data",
-                "--web.listen-address=127.0.0.1:\(port)", "--web.enable-otlp-receiver", "--log.level=warn",
-            ]
-        )
+        arguments = [
+            "--config.file=\(configuration)", "--storage.tsdb.path=\(folder.path)/data",
+            "--web.listen-address=127.0.0.1:\(port)", "--web.enable-otlp-receiver", "--log.level=warn",
+        ]
         url = "http://127.0.0.1:\(port)"
+        process = try ChildProcess(Program.prometheus.requirePath(), arguments)
+        try waitUntilReady(port)
+    }
+
+    /// Starts again what has been stopped, at the same address and with the same data.
+    mutating func restart() throws {
+        process = try ChildProcess(Program.prometheus.requirePath(), arguments)
+        try waitUntilReady(HTTPEndpoint(url).port)
+    }
+
+    private func waitUntilReady(_ port: Int) throws {
         struct NotRunning: Error { let output: [String] }
         let isReady =
             process.waitForPort(port) && eventually(within: .seconds(30)) { (try? get("/-/ready"))?.status == 200 }
@@ -94,14 +103,46 @@ struct Prometheus {
 
     var otlpEndpoint: String { "\(url)/api/v1/otlp/v1/metrics" }
 
-    /// The values that an expression has now, by the value of one label.
-    func query(_ expression: String, by label: String = "model") throws -> [String: Double] {
+    /// When and how the only series of an expression such as `name[5m]` was sampled: seconds since 1970, and values.
+    func samples(_ expression: String) throws -> [(time: Double, value: Double)] {
+        let series = try result(of: expression)
+        try #require(series.count == 1)
+        return (series[0]["values"] as? [[Any]] ?? []).compactMap { sample in
+            guard let time = sample.first as? Double, let value = (sample.last as? String).flatMap(Double.init) else {
+                return nil
+            }
+            return (time, value)
+        }
+    }
+
+    /// At how many of the steps from `start` to `end` the only series of an expression has a value of at most two steps
+    /// before, all in seconds since 1970.
+    func rangeCount(_ expression: String, from start: Double, to end: Double, step: Int) throws -> Int {
+        let query = "last_over_time(\(expression)[\(step * 2)s])".addingPercentEncoding(
+            withAllowedCharacters: .alphanumerics
+        )
+        let path = "/api/v1/query_range?query=\(query ?? "")&start=\(start)&end=\(end)&step=\(step)"
+        let series = try result(at: path)
+        try #require(series.count == 1)
+        return (series[0]["values"] as? [Any])?.count ?? 0
+    }
+
+    private func result(of expression: String) throws -> [[String: Any]] {
         let escaped = expression.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-        let response = try get("/api/v1/query?query=\(escaped)")
+        return try result(at: "/api/v1/query?query=\(escaped)")
+    }
+
+    private func result(at path: String) throws -> [[String: Any]] {
+        let response = try get(path)
         let root = try JSONSerialization.jsonObject(with: Data(response.body)) as? [String: Any]
         let data = try #require(root?["data"] as? [String: Any], "\(String(decoding: response.body, as: UTF8.self))")
+        return data["result"] as? [[String: Any]] ?? []
+    }
+
+    /// The values that an expression has now, by the value of one label.
+    func query(_ expression: String, by label: String = "model") throws -> [String: Double] {
         var values: [String: Double] = [:]
-        for series in data["result"] as? [[String: Any]] ?? [] {
+        for series in try result(of: expression) {
             let labels = series["metric"] as? [String: String] ?? [:]
             let value = (series["value"] as? [Any])?.last as? String
             values[labels[label] ?? ""] = value.flatMap(Double.init)
@@ -127,6 +168,15 @@ struct StrictReceiver {
         /// How it was told to behave.
         let behaviour: String
         let body: [String: Any]
+        /// The time of its points, in nanoseconds since 1970-01-01 UTC.
+        var time: UInt64? {
+            var node: Any? = body
+            for key in ["resourceMetrics", "scopeMetrics", "metrics"] {
+                node = ((node as? [String: Any])?[key] as? [Any])?.first
+            }
+            let points = ((node as? [String: Any])?["gauge"] as? [String: Any])?["dataPoints"] as? [[String: Any]]
+            return (points?.first?["timeUnixNano"] as? String).flatMap(UInt64.init)
+        }
         /// Errors and warnings.
         let findings: [String]
     }
@@ -139,8 +189,10 @@ struct StrictReceiver {
     ///   - behaviours: what to do with the first requests; later ones are answered properly.
     ///   - identity: its certificate, for https.
     ///   - clientAuthority: the certificate of the authority that clients must be known to.
+    ///   - port: where it listens; 0 for any.
     init(
         _ behaviours: [String] = [],
+        port: Int = 0,
         identity: CertificateAuthority.Identity? = nil,
         clientAuthority: String? = nil
     ) throws {
@@ -148,7 +200,10 @@ struct StrictReceiver {
         let portFile = "\(folder.path)/port"
         process = try ChildProcess(
             Program.receiverPython.requirePath(),
-            [Program.receiver.requirePath(), "--log", "\(folder.path)/log.jsonl", "--port-file", portFile]
+            [
+                Program.receiver.requirePath(), "--listen", "127.0.0.1:\(port)",
+                "--log", "\(folder.path)/log.jsonl", "--port-file", portFile,
+            ]
                 + behaviours.flatMap { ["--behave", $0] }
                 + (identity.map { ["--tls-cert", $0.certificate, "--tls-key", $0.key] } ?? [])
                 + (clientAuthority.map { ["--tls-client-ca", $0] } ?? [])

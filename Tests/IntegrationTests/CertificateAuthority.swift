@@ -35,8 +35,21 @@ final class CertificateAuthority: Sendable {
         certificate = "\(folder.path)/ca.pem"
         key = "\(folder.path)/ca.key"
         try openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650",
-            "-subj", "/CN=a certificate authority for tests", "-keyout", key, "-out", certificate
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "3650",
+            "-subj",
+            "/CN=a certificate authority for tests",
+            "-keyout",
+            key,
+            "-out",
+            certificate
         )
         for (name, text) in [("index.txt", ""), ("serial", "01\n"), ("ca.cnf", configuration)] {
             _ = try folder.write(text, to: name)
@@ -48,8 +61,18 @@ final class CertificateAuthority: Sendable {
         let file = "\(folder.path)/\(UUID().uuidString)"
         let identity = Identity(certificate: "\(file).pem", key: "\(file).key")
         try openssl(
-            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=\(name)",
-            "-keyout", identity.key, "-out", "\(file).csr"
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-subj",
+            "/CN=\(name)",
+            "-keyout",
+            identity.key,
+            "-out",
+            "\(file).csr"
         )
         let extensions = try folder.write(
             "subjectAltName=\(name.allSatisfy { $0.isNumber || $0 == "." } ? "IP" : "DNS"):\(name)\n",

@@ -27,7 +27,8 @@ struct Fault: Sendable {
 
     static let all: [Fault] =
         [
-            "ok", "warning=look out", "nullpartial", "empty", "slow=0.2", "stall=0.2", "drip=0.3", "protobuf", "continue",
+            "ok", "warning=look out", "nullpartial", "empty", "slow=0.2", "stall=0.2", "drip=0.3", "protobuf",
+            "continue",
             "headers=50000",
         ].map { Fault(specification: $0, outcome: .delivered) }
         + [Fault(specification: "partial=1:bad", outcome: .delivered, rejectedPoints: 1)]

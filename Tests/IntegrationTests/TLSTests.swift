@@ -45,16 +45,18 @@ struct TLSTests {
             }
         let receiver = try StrictReceiver(identity: identity)
         defer { receiver.process.stop() }
+        let other = try CertificateAuthority()
         let trusted: String? =
             switch reason {
             case "unknown authority": nil
-            case "other authority": try CertificateAuthority().certificate
+            case "other authority": other.certificate
             default: authority.certificate
             }
-        // The file must be there for as long as it is needed; the authority above is gone by now.
-        let copy = try TemporaryFolder()
-        let file = try trusted.map { try copy.write(String(contentsOfFile: $0, encoding: .utf8), to: "ca.pem") }
-        #expect(try !export(to: receiver) { $0.certificateFile = file })
+        // The files go with their authority.
+        let isDelivered = try withExtendedLifetime(other) {
+            try export(to: receiver) { $0.certificateFile = trusted }
+        }
+        #expect(!isDelivered)
         #expect(recorder.lines(.warning).contains { $0.contains("certificate not accepted") }, "\(recorder.messages)")
         #expect(try receiver.entries().isEmpty)
     }
