@@ -27,7 +27,11 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
         .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
-        .executableTarget(name: "FaultProbe", dependencies: ["GenAIOtel", "TestSupport"], path: "Tests/FaultProbe"),
+        .executableTarget(
+            name: "FaultProbe",
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "TestSupport"],
+            path: "Tests/FaultProbe"
+        ),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),

@@ -1,5 +1,6 @@
 // A program whose collector misbehaves, for the fault matrix: exports twice to a collector that is well, then once more in
-// the way that the argument names, and tells on standard output how it fared.
+// the way that the argument names, and tells on standard output how it fared. With two arguments, `ollama` or `engine` and
+// a URL, it polls a hostile server instead.
 
 import Foundation
 import GenAIOtel
@@ -14,9 +15,16 @@ func setGauges(_ instrumentation: Instrumentation) {
 /// - Returns: whether `condition` came to hold within twenty seconds.
 func wait(for condition: () -> Bool) -> Bool { eventually(within: .seconds(20), condition) }
 
+/// As one line of JSON.
 func print(_ report: FaultReport) throws {
     print(String(decoding: try JSONEncoder().encode(report), as: UTF8.self))
     fflush(nil)
+}
+
+if CommandLine.arguments.count == 3 {
+    let polls = Polls(url: CommandLine.arguments[2])
+    try CommandLine.arguments[1] == "ollama" ? polls.ollama() : polls.engine()
+    exit(0)
 }
 
 var configuration = Configuration()

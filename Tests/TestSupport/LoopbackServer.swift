@@ -38,6 +38,10 @@ package enum LoopbackAnswer: Sendable {
     case torrent
     /// A head that never ends, without a pause.
     case endlessHead
+    /// One line of a head that never ends, without a pause.
+    case endlessHeadLine
+    /// `100 Continue` again and again, without a pause.
+    case endlessInterimAnswers
 
     package static func json(_ text: String, status: Int = 200) -> LoopbackAnswer {
         .response(status, headers: ["Content-Type": "application/json"], body: Data(text.utf8))
@@ -166,22 +170,25 @@ package final class LoopbackServer: Sendable {
             return false
         case .torrent:
             sendEndlessly(
-                "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
                 Data(repeating: 32, count: 65_536),
+                after: "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
                 descriptor
             )
             return false
         case .endlessHead:
-            sendEndlessly(
-                "HTTP/1.1 200 OK\r\n",
-                Data("X-Field: \(String(repeating: "x", count: 8000))\r\n".utf8),
-                descriptor
-            )
+            let field = "X-Field: \(String(repeating: "x", count: 8000))\r\n"
+            sendEndlessly(Data(field.utf8), after: "HTTP/1.1 200 OK\r\n", descriptor)
+            return false
+        case .endlessHeadLine:
+            sendEndlessly(Data(repeating: 120, count: 65_536), after: "HTTP/1.1 200 OK\r\nX-Field: ", descriptor)
+            return false
+        case .endlessInterimAnswers:
+            sendEndlessly(Data("HTTP/1.1 100 Continue\r\n\r\n".utf8), after: "", descriptor)
             return false
         }
     }
 
-    private func sendEndlessly(_ beginning: String, _ block: Data, _ descriptor: Int32) {
+    private func sendEndlessly(_ block: Data, after beginning: String, _ descriptor: Int32) {
         var isOpen = TCPSocket.send(Data(beginning.utf8), to: descriptor)
         while isOpen, !state.read({ $0.isStopped }) { isOpen = TCPSocket.send(block, to: descriptor) }
     }
