@@ -32,6 +32,11 @@ let package = Package(
             dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "TestSupport"],
             path: "Tests/FaultProbe"
         ),
+        .executableTarget(
+            name: "ParserFuzzer",
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "RuntimeSupport"],
+            path: "Tests/ParserFuzzer"
+        ),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),

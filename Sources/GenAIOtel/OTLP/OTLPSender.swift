@@ -14,7 +14,7 @@ final class OTLPSender: Sendable {
         case refused
     }
 
-    /// What of the transport's world limits one delivery.
+    /// What limits one delivery.
     struct Limits {
         var deadline: ContinuousClock.Instant
         var cancellation: Cancellation
@@ -25,6 +25,7 @@ final class OTLPSender: Sendable {
 
     private let endpoint: HTTPEndpoint
     private let headers: [HTTPHeader]
+    private let secrets: Secrets
     private let transport: any HTTPTransport
     private let retryPolicy: RetryPolicy
     private let timeSource: any TimeSource
@@ -44,6 +45,7 @@ final class OTLPSender: Sendable {
     ) {
         self.endpoint = endpoint
         self.headers = headers
+        secrets = Secrets(endpoint, headers: headers)
         self.transport = transport
         self.retryPolicy = retryPolicy
         self.timeSource = timeSource
@@ -86,7 +88,8 @@ final class OTLPSender: Sendable {
     private func attempt(_ request: HTTPRequest, _ limits: Limits) -> OTLPAnswer {
         requestCount.withLock { $0 += 1 }
         let result = transport.send(request, deadline: limits.deadline, cancellation: limits.cancellation)
-        return OTLPAnswer(result, now: Date(timeIntervalSince1970: Double(timeSource.unixNanoseconds) / 1e9))
+        let now = Date(timeIntervalSince1970: Double(timeSource.unixNanoseconds) / 1e9)
+        return OTLPAnswer(result, now: now, secrets: secrets)
     }
 
     private func undelivered(_ reason: String) -> Outcome {

@@ -85,8 +85,12 @@ extension HTTPFailure: CustomStringConvertible {
         case .handshakeFailed: "TLS handshake failed"
         case .tlsFailed: "certificate not accepted"
         case .answerTooLarge(let limit): "answer larger than \(limit) bytes"
-        case .answerEncoded(let coding): "answer is encoded (\(quoted(coding))) although that was not asked for"
+        case .answerEncoded(let coding):
+            "answer is encoded (\(Self.codings.contains(coding) ? coding : "in an unknown way")) although that was not asked for"
         case .other(let code): "request failed (\(code))"
         }
     }
+
+    /// The names that may be repeated in a log; others are the server's own words.
+    private static let codings: Set = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"]
 }
