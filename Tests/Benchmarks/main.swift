@@ -8,6 +8,8 @@ let benchmarks: KeyValuePairs<String, () throws -> Void> = [
     "prometheus-parsing": { try PrometheusParsing().run() },
     "request-tracking": measureRequestTracking,
     "ollama-soak": { try OllamaSoak().run() },
+    "soak": { try Soak().run() },
+    "soak-server": { try SoakServer.run() },
 ]
 
 let name = CommandLine.arguments.dropFirst().first ?? ""

@@ -67,11 +67,15 @@ package final class LoopbackServer: Sendable {
     package let port: Int
     private let listener: Int32
     private let handler: Handler
+    private let keepsRequests: Bool
     private let state = Monitor(State())
 
     /// Starts serving at once.
-    package init(_ handler: @escaping Handler) throws {
+    ///
+    /// - Parameter keepsRequests: whether ``requests`` holds them; not for a server that is asked without end.
+    package init(keepsRequests: Bool = true, _ handler: @escaping Handler) throws {
         self.handler = handler
+        self.keepsRequests = keepsRequests
         (listener, port) = try TCPSocket.listen()
         run(serve)
     }
@@ -131,7 +135,7 @@ package final class LoopbackServer: Sendable {
     private func converse(_ descriptor: Int32, _ number: Int) {
         var reader = HTTPRequestReader(descriptor: descriptor, connection: number)
         while let request = reader.next() {
-            state.mutate { $0.requests.append(request) }
+            if keepsRequests { state.mutate { $0.requests.append(request) } }
             guard perform(handler(request), on: descriptor) else { break }
         }
         state.mutate { state in
