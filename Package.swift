@@ -27,6 +27,11 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
         .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
+        .executableTarget(
+            name: "TrafficProbe",
+            dependencies: ["GenAIOtel", "TestSupport"],
+            path: "Tests/TrafficProbe"
+        ),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
@@ -35,7 +40,7 @@ let package = Package(
             dependencies: ["EnginePoller", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
-        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport", "TrafficProbe"]),
         .executableTarget(
             name: "Benchmarks",
             dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "AllocationCount", "TestSupport"],

@@ -33,6 +33,23 @@ struct Collector {
         url = "http://127.0.0.1:\(port)"
         try #require(process.waitForPort(port), "\(process.lines)")
     }
+
+    /// - Parameters:
+    ///   - file: a configuration that takes the address to listen at from `OTLP_LISTEN`.
+    ///   - environment: what else the configuration takes from there.
+    init(file: String, environment: [String: String]) throws {
+        let port = try freePort()
+        folder = try TemporaryFolder()
+        var environment = environment
+        environment["OTLP_LISTEN"] = "127.0.0.1:\(port)"
+        process = try ChildProcess(
+            Program.collector.requirePath(),
+            ["--config", "file:\(file)"],
+            environment: environment
+        )
+        url = "http://127.0.0.1:\(port)"
+        try #require(process.waitForPort(port), "\(process.lines)")
+    }
 }
 
 /// A running Prometheus that takes OTLP.
@@ -58,29 +75,34 @@ struct Prometheus {
 
     /// - Parameter target: host and port of a server whose `/metrics` it scrapes each second, as the job `scraped`.
     init(_ names: Names = .byDefault, scraping target: String? = nil) throws {
-        let port = try freePort()
-        folder = try TemporaryFolder()
         let scraping = target.map {
             "scrape_configs: [{job_name: scraped, scrape_interval: 1s, static_configs: [{targets: [\"\($0)\"]}]}]\n"
         }
-        let configuration = try folder.write(
-            "global: {evaluation_interval: 1s}\n\(names.rawValue)\n\(scraping ?? "")",
-            to: "prometheus.yml"
-        )
-        _ = try folder.write(
-            """
+        let rules = """
             groups:
             - name: plain-names
               rules: [{record: gen_ai_server_kv_cache_usage, expr: gen_ai_server_kv_cache_usage_percent}]
-            """,
-            to: "rules.yml"
+            """
+        try self.init(
+            configuration: "global: {evaluation_interval: 1s}\n\(names.rawValue)\n\(scraping ?? "")",
+            files: ["rules.yml": rules]
         )
+    }
+
+    /// - Parameters:
+    ///   - files: what the configuration refers to, by name.
+    ///   - arguments: more of them.
+    init(configuration: String, files: [String: String], arguments: [String] = []) throws {
+        let port = try freePort()
+        folder = try TemporaryFolder()
+        for (name, text) in files { _ = try folder.write(text, to: name) }
         process = try ChildProcess(
             Program.prometheus.requirePath(),
             [
-                "--config.file=\(configuration)", "--storage.tsdb.path=\(folder.path)/data",
-                "--web.listen-address=127.0.0.1:\(port)", "--web.enable-otlp-receiver", "--log.level=warn",
-            ]
+                "--config.file=\(folder.write(configuration, to: "prometheus.yml"))",
+                "--storage.tsdb.path=\(folder.path)/data", "--web.listen-address=127.0.0.1:\(port)",
+                "--web.enable-otlp-receiver", "--log.level=warn",
+            ] + arguments
         )
         url = "http://127.0.0.1:\(port)"
         struct NotRunning: Error { let output: [String] }
@@ -109,12 +131,7 @@ struct Prometheus {
         return values
     }
 
-    private func get(_ path: String) throws -> HTTPResponse {
-        let client = HTTPClient(userAgent: "test")
-        defer { client.close() }
-        let request = HTTPRequest(endpoint: try HTTPEndpoint(url + path))
-        return try client.send(request, deadline: .now + .seconds(10), cancellation: Cancellation()).get()
-    }
+    func get(_ path: String) throws -> HTTPResponse { try loopbackRequest("GET", url + path) }
 }
 
 /// A running strict receiver, told to misbehave.
