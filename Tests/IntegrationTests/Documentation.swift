@@ -11,6 +11,12 @@ enum Documentation {
 
     static func text(_ file: String) throws -> String { try String(contentsOfFile: path(file), encoding: .utf8) }
 
+    /// The queries in a document's PromQL blocks: one a line.
+    static func queries(_ file: String) throws -> [String] {
+        let blocks = try text(file).matches(of: /(?ms)^```promql\n(.*?)^```/).map(\.1)
+        return blocks.flatMap { $0.split(separator: "\n").map(String.init) }
+    }
+
     /// The rule files that the documented Prometheus configurations name, by name.
     ///
     /// - Parameter holdingFor: how long an alert's condition must hold, if not as long as the file says.
