@@ -147,13 +147,9 @@ struct AlertTests {
         #expect(eventually(within: .seconds(20)) { (try? prometheus.query(expression, by: "job")) == [:] })
     }
 
-    @Test(
-        "more than a twentieth of the requests fail",
-        Program.areThere(.prometheus),
-        arguments: [Feed.scraped, .pushed]
-    )
-    func errorRatio(feed: Feed) throws {
-        try withSetting(feed) { setting in
+    @Test("more than a twentieth of the requests fail", Program.areThere(.prometheus))
+    func errorRatio() throws {
+        try withSetting { setting in
             let alert = "GenAIServerErrorRatioHigh"
             setting.expect(alert, by: "job", firesFor: ["llm-server"]) {
                 try setting.probe.serveRequests(succeeded: 5, failed: 1)

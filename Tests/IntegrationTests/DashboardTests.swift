@@ -37,18 +37,13 @@ struct DashboardTests {
             try expectNames(feed, prometheus)
             try expectSums(prometheus)
             if feed == .scraped || feed == .pushedAndRecorded { try expectDocumentedQueries(prometheus) }
-            try run("\(Documentation.packageFolder)/Tests/dashboard-check", [prometheus.url])
-            if let checker = Program.dashboardCheck.path, let python = Program.dashboardCheckPython.path {
-                try run(python, [checker, Documentation.path("grafana/server-metrics.json"), prometheus.url])
-            }
+            try DashboardCheck.expectNoProblems(prometheus)
             #expect(prometheus.process.lines.filter { $0.contains("WARN") || $0.contains("ERROR") } == [])
         }
     }
 
     @Test("the dashboard is readable and complete in itself", Program.areThere(.prometheus))
-    func file() throws {
-        try run("\(Documentation.packageFolder)/Tests/dashboard-check", [])
-    }
+    func file() throws { try DashboardCheck.expectNoProblems() }
 
     /// Lets some requests end, and says whether rates can be computed from what Prometheus has of them.
     private func serveUntilMeasured(_ probes: [TrafficProbe], _ prometheus: Prometheus) throws -> Bool {
@@ -108,12 +103,6 @@ struct DashboardTests {
             let values = try prometheus.query(query)
             #expect(!values.isEmpty && values.values.allSatisfy(\.isFinite), "\(query) gives \(values)")
         }
-    }
-
-    private func run(_ program: String, _ arguments: [String]) throws {
-        let process = try ChildProcess(program, arguments)
-        defer { process.stop() }
-        #expect(process.waitForLine(containing: " 0 problems", limit: .seconds(120)) != nil, "\(process.lines)")
     }
 
     /// Runs two servers, of which the first polls the engines, and what brings their metrics into a Prometheus.

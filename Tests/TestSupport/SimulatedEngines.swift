@@ -2,15 +2,14 @@
 
 import Foundation
 import RuntimeSupport
-import TestSupport
 
 /// Answers as an Ollama with one model, and as TensorRT-LLM, whose page tells all four figures.
-final class SimulatedEngines: Sendable {
+package final class SimulatedEngines: Sendable {
     private let ollama: LoopbackServer
     private let engine: LoopbackServer
     private let areUp: Locked<(ollama: Bool, engine: Bool)>
 
-    init(ollamaIsUp: Bool = true, engineIsUp: Bool = true) throws {
+    package init(ollamaIsUp: Bool = true, engineIsUp: Bool = true) throws {
         let areUp = Locked((ollama: ollamaIsUp, engine: engineIsUp))
         self.areUp = areUp
         ollama = try LoopbackServer { _ in
@@ -21,23 +20,25 @@ final class SimulatedEngines: Sendable {
         }
     }
 
-    var enginePort: Int { engine.port }
-    var ollamaPort: Int { ollama.port }
+    /// The engine's port.
+    package var enginePort: Int { engine.port }
+    /// Ollama's port.
+    package var ollamaPort: Int { ollama.port }
 
-    func setUp(ollama: Bool? = nil, engine: Bool? = nil) {
+    package func setUp(ollama: Bool? = nil, engine: Bool? = nil) {
         areUp.withLock { state in
             if let ollama { state.ollama = ollama }
             if let engine { state.engine = engine }
         }
     }
 
-    func stop() {
+    package func stop() {
         ollama.stop()
         engine.stop()
     }
 
     /// What makes a process poll them.
-    var environment: [String: String] {
+    package var environment: [String: String] {
         [
             "OLLAMA_BASE_URL": ollama.url, "GENAI_OLLAMA_METRICS_INTERVAL": "0.1", "GENAI_OLLAMA_MAX_VRAM_GB": "8",
             "GENAI_SERVER_METRICS_TARGETS": engine.url, "GENAI_SERVER_METRICS_INTERVAL": "0.1",
