@@ -34,6 +34,19 @@ struct Collector {
         try #require(process.waitForPort(port), "\(process.lines)")
     }
 
+    /// A Collector with the documented configuration of a gateway.
+    ///
+    /// - Parameter metricsPort: where it shows its own metrics.
+    static func gateway(to destination: String, metricsPort: Int? = nil) throws -> Collector {
+        try Collector(
+            file: Documentation.path("collector/gateway.yml"),
+            environment: [
+                "PROMETHEUS_OTLP_ENDPOINT": destination, "METRICS_HOST": "127.0.0.1",
+                "METRICS_PORT": "\(metricsPort ?? freePort())",
+            ]
+        )
+    }
+
     /// - Parameters:
     ///   - file: a configuration that takes the address to listen at from `OTLP_LISTEN`.
     ///   - environment: what else the configuration takes from there.
@@ -65,7 +78,7 @@ struct Prometheus {
     }
 
     let process: ChildProcess
-    let url: String
+    private let port: Int
     private let folder: TemporaryFolder
 
     /// A Prometheus in which the gauges have exactly the names that the guide queries, by whichever way it knows.
@@ -78,43 +91,41 @@ struct Prometheus {
         let scraping = target.map {
             "scrape_configs: [{job_name: scraped, scrape_interval: 1s, static_configs: [{targets: [\"\($0)\"]}]}]\n"
         }
-        let rules = """
-            groups:
-            - name: plain-names
-              rules: [{record: gen_ai_server_kv_cache_usage, expr: gen_ai_server_kv_cache_usage_percent}]
-            """
         try self.init(
             configuration: "global: {evaluation_interval: 1s}\n\(names.rawValue)\n\(scraping ?? "")",
-            files: ["rules.yml": rules]
+            files: ["rules.yml": Documentation.text("prometheus/recording-rules.yml")]
         )
     }
 
     /// - Parameters:
     ///   - files: what the configuration refers to, by name.
     ///   - arguments: more of them.
-    init(configuration: String, files: [String: String], arguments: [String] = []) throws {
-        let port = try freePort()
+    ///   - port: where it listens; without, where it likes.
+    init(configuration: String, files: [String: String], arguments: [String] = [], port: Int? = nil) throws {
+        self.port = try port ?? freePort()
         folder = try TemporaryFolder()
         for (name, text) in files { _ = try folder.write(text, to: name) }
         process = try ChildProcess(
             Program.prometheus.requirePath(),
             [
                 "--config.file=\(folder.write(configuration, to: "prometheus.yml"))",
-                "--storage.tsdb.path=\(folder.path)/data", "--web.listen-address=127.0.0.1:\(port)",
+                "--storage.tsdb.path=\(folder.path)/data", "--web.listen-address=127.0.0.1:\(self.port)",
                 "--web.enable-otlp-receiver", "--log.level=warn",
             ] + arguments
         )
-        url = "http://127.0.0.1:\(port)"
         struct NotRunning: Error { let output: [String] }
         let isReady =
-            process.waitForPort(port) && eventually(within: .seconds(30)) { (try? get("/-/ready"))?.status == 200 }
+            process.waitForPort(self.port) && eventually(within: .seconds(30)) { (try? get("/-/ready"))?.status == 200 }
         guard isReady else {
             process.stop()
             throw NotRunning(output: process.lines)
         }
     }
 
-    var otlpEndpoint: String { "\(url)/api/v1/otlp/v1/metrics" }
+    var url: String { "http://127.0.0.1:\(port)" }
+    var otlpEndpoint: String { Self.otlpEndpoint(port: port) }
+
+    static func otlpEndpoint(port: Int) -> String { "http://127.0.0.1:\(port)/api/v1/otlp/v1/metrics" }
 
     /// The values that an expression has now, by the value of one label.
     func query(_ expression: String, by label: String = "model") throws -> [String: Double] {

@@ -127,7 +127,7 @@ struct DashboardTests {
             if feed == .pushed { configuration.replace("- recording-rules.yml\n", with: "") }
             let prometheus = try Prometheus(configuration: configuration, files: Documentation.rules())
             defer { prometheus.process.stop() }
-            let gateway = try Collector.gateway(to: prometheus)
+            let gateway = try Collector.gateway(to: prometheus.otlpEndpoint)
             defer { gateway.process.stop() }
             let sidecar = try Collector(
                 file: Documentation.path("collector/sidecar.yml"),
@@ -149,17 +149,4 @@ struct DashboardTests {
           - {source_labels: [__name__], regex: "(gen_ai_.+)_seconds_(.+)", target_label: __name__, replacement: "${1}_${2}"}
 
         """#
-}
-
-extension Collector {
-    /// A Collector with the documented configuration of a gateway.
-    static func gateway(to prometheus: Prometheus) throws -> Collector {
-        try Collector(
-            file: Documentation.path("collector/gateway.yml"),
-            environment: [
-                "PROMETHEUS_OTLP_ENDPOINT": prometheus.otlpEndpoint, "METRICS_HOST": "127.0.0.1",
-                "METRICS_PORT": "\(freePort())",
-            ]
-        )
-    }
 }

@@ -41,7 +41,7 @@ struct FleetTests {
             arguments: ["--query.lookback-delta=3s"]
         )
         defer { prometheus.process.stop() }
-        let gateway = try Collector.gateway(to: prometheus)
+        let gateway = try Collector.gateway(to: prometheus.otlpEndpoint)
         defer { gateway.process.stop() }
         let engines = try SimulatedEngines()
         defer { engines.stop() }
@@ -70,6 +70,44 @@ struct FleetTests {
         fleet.expect(try DashboardFile().query("Capacity in use", "A"), ["": 75])
         #expect(prometheus.process.lines.filter { $0.contains("WARN") || $0.contains("ERROR") } == [])
         #expect(gateway.process.lines.filter { $0.contains("\twarn\t") || $0.contains("\terror\t") } == [])
+    }
+
+    @Test(
+        "what servers export while Prometheus is away waits in the gateway, and arrives with its own time",
+        Program.areThere(.prometheus, .collector)
+    )
+    func outage() throws {
+        let port = try freePort()
+        let metricsPort = try freePort()
+        let gateway = try Collector.gateway(to: Prometheus.otlpEndpoint(port: port), metricsPort: metricsPort)
+        defer { gateway.process.stop() }
+        let server = try TrafficProbe(exportingTo: "\(gateway.url)/v1/metrics")
+        defer { server.stop() }
+        func queueSize() -> Double {
+            let page = try? loopbackRequest("GET", "http://127.0.0.1:\(metricsPort)/metrics").body
+            let text = String(decoding: page ?? [], as: UTF8.self)
+            return text.firstMatch(of: /(?m)^otelcol_exporter_queue_size\{.*\} (.+)$/).flatMap { Double($0.1) } ?? 0
+        }
+        for count in 1...3 {
+            try server.setGauges("running=\(count)")
+            let size = queueSize()
+            // An export that says so takes about a thousand bytes.
+            #expect(eventually(within: .seconds(20)) { queueSize() > size + 2_000 }, "\(size), then \(queueSize())")
+        }
+
+        let prometheus = try Prometheus(
+            configuration: Documentation.prometheusConfiguration("prometheus-otlp.yml"),
+            files: Documentation.rules(),
+            port: port
+        )
+        defer { prometheus.process.stop() }
+        // It was started when three requests ran: fewer are from before.
+        for expression in [
+            "min_over_time(\(Self.running)[5m]) <= bool 1", "max_over_time(\(Self.running)[5m]) == bool 3",
+        ] {
+            let isThere = eventually(within: .seconds(60)) { (try? prometheus.query(expression)) == ["": 1] }
+            #expect(isThere, "\(expression): \(gateway.process.lines.suffix(3))")
+        }
     }
 
     private static let running = "gen_ai_server_requests_running{server_address=\"\"}"
