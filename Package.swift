@@ -37,6 +37,11 @@ let package = Package(
             dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "RuntimeSupport"],
             path: "Tests/ParserFuzzer"
         ),
+        .executableTarget(
+            name: "TrafficProbe",
+            dependencies: ["GenAIOtel", "TestSupport"],
+            path: "Tests/TrafficProbe"
+        ),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
@@ -45,7 +50,10 @@ let package = Package(
             dependencies: ["EnginePoller", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
-        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "FaultProbe", "TestSupport"]),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["GenAIOtel", "ExitProbe", "FaultProbe", "TrafficProbe", "TestSupport"]
+        ),
         .executableTarget(
             name: "Benchmarks",
             dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "AllocationCount", "TestSupport"],
