@@ -174,6 +174,27 @@ struct HTTPClientTests {
         }
     }
 
+    @Test("a client that was flooded goes on working, and can be closed", arguments: TestedClient.allCases)
+    func afterFlood(client: TestedClient) throws {
+        let server = try LoopbackServer { $0.target == "/flood" ? .torrent : .text("ok") }
+        defer { server.stop() }
+        let client = try client.make(answerLimit: 1000)
+        for path in ["/", "/flood", "/flood", "/"] {
+            let request = HTTPRequest(endpoint: try HTTPEndpoint(server.url + path))
+            let result = client.send(request, deadline: .now + .seconds(10), cancellation: Cancellation())
+            if path == "/" {
+                #expect(try result.get().body == Array("ok".utf8))
+            } else {
+                #expect(throws: HTTPFailure.answerTooLarge(limit: 1000)) { try result.get() }
+            }
+        }
+        client.close()
+        let request = HTTPRequest(endpoint: try HTTPEndpoint(server.url))
+        let result = client.send(request, deadline: .now + .seconds(10), cancellation: Cancellation())
+        #expect(throws: HTTPFailure.cancelled) { try result.get() }
+        #expect(eventually { server.openConnections == 0 })
+    }
+
     @Test("an answer that is compressed unasked is refused", arguments: TestedClient.allCases)
     func encoded(client: TestedClient) throws {
         let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": "gzip"], body: Data([1, 2]))

@@ -17,7 +17,15 @@ package protocol HTTPTransport: Sendable {
 package enum HTTPTransports {
     /// The client with the hardest bounds that there is here: over libcurl on Linux, else over URLSession.
     package static func best(userAgent: String) -> any HTTPTransport {
-        curl(userAgent, TLSFiles()) ?? HTTPClient(userAgent: userAgent)
+        bounded(userAgent: userAgent) ?? HTTPClient(userAgent: userAgent)
+    }
+
+    /// A client that no server can make use more memory than its limits say; nil where there is none but URLSession.
+    static func bounded(
+        userAgent: String,
+        answerLimit: Int = HTTPClient.defaultAnswerLimit
+    ) -> (any HTTPTransport)? {
+        curl(userAgent, TLSFiles(), answerLimit)
     }
 
     /// The same, with certificate files of its own.
@@ -26,15 +34,15 @@ package enum HTTPTransports {
     package static func best(userAgent: String, tls: TLSFiles) throws -> any HTTPTransport {
         guard !tls.isEmpty else { return best(userAgent: userAgent) }
         try tls.validate()
-        if let client = curl(userAgent, tls) { return client }
+        if let client = curl(userAgent, tls, HTTPClient.defaultAnswerLimit) { return client }
         throw TLSFiles.Unusable(
             description: "certificate files can only be honoured through libcurl, which is not there"
         )
     }
 
-    private static func curl(_ userAgent: String, _ tls: TLSFiles) -> (any HTTPTransport)? {
+    private static func curl(_ userAgent: String, _ tls: TLSFiles, _ answerLimit: Int) -> (any HTTPTransport)? {
         #if os(Linux) && (arch(x86_64) || arch(arm64))
-        CurlClient(userAgent: userAgent, tls: tls)
+        CurlClient(userAgent: userAgent, tls: tls, answerLimit: answerLimit)
         #else
         nil
         #endif
