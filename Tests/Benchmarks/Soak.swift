@@ -21,7 +21,9 @@ struct Soak {
     func run() throws {
         let server = try ChildProcess(CommandLine.arguments[0], ["soak-server"])
         defer { server.stop() }
-        guard let port = server.waitForLine(containing: "port ")?.dropFirst(5) else { throw Failed(reason: "no server") }
+        guard let port = server.waitForLine(containing: "port ")?.dropFirst(5) else {
+            throw Failed(reason: "no server")
+        }
         let instrumentation = instrument(configuration(url: "http://127.0.0.1:\(port)"))
         defer { instrumentation.shutdown() }
 
