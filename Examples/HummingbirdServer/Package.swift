@@ -11,6 +11,7 @@ let package = Package(
         .package(name: "tools", path: "Tools"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -22,6 +23,7 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             resources: [.embedInCode("Page/Files")]
         ),
@@ -29,6 +31,8 @@ let package = Package(
             name: "HummingbirdServerTests",
             dependencies: [
                 "HummingbirdServer",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "ExampleSupport", package: "tools"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 // So that the load program is built, and run by the tests.
                 .product(name: "load", package: "tools"),

@@ -34,34 +34,14 @@ enum Program {
             // Output to a pipe or file is buffered.
             fflush(nil)
         }
-        try await services(instrumentation, server, drainSeconds: options.drainSeconds, logger).run()
-    }
-
-    /// What runs, and how it ends at SIGTERM and SIGINT: in reverse, first the server, then what exports its last values.
-    ///
-    /// The server is in a group of its own, so that the limit of time to end cuts off requests but not the last export.
-    private static func services(
-        _ instrumentation: Instrumentation,
-        _ server: ServerApplication,
-        drainSeconds: Int,
-        _ logger: Logger
-    ) -> ServiceGroup {
-        var serverConfiguration = ServiceGroupConfiguration(services: [server], logger: logger)
-        serverConfiguration.maximumGracefulShutdownDuration = .seconds(drainSeconds)
-        return ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(service: InstrumentationService(instrumentation: instrumentation, logger: logger)),
-                    .init(
-                        service: ServiceGroup(configuration: serverConfiguration),
-                        successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .gracefullyShutdownGroup
-                    ),
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger
-            )
+        let services = ServiceGroup(
+            server: server,
+            instrumentation: instrumentation,
+            drainTime: .seconds(options.drainSeconds),
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
         )
+        try await services.run()
     }
 
     private static func logger(_ label: String, _ level: Logger.Level) -> Logger {

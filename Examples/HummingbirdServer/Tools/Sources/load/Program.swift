@@ -25,6 +25,8 @@ enum Program {
     private static func run(_ options: LoadOptions) async throws -> Bool {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1_000
+        // A server that is not there is a result, not a reason to wait.
+        configuration.connectionPool.retryConnectionEstablishment = false
         configuration.timeout.connect = .seconds(5)
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {

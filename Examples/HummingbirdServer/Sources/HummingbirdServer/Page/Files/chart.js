@@ -2,13 +2,28 @@
 
 const namespace = "http://www.w3.org/2000/svg";
 const height = 190;
-const margin = { top: 10, right: 8, bottom: 22, left: 44 };
+const margin = { top: 10, right: 8, bottom: 22, left: 52 };
 
 function element(name, attributes = {}, text) {
   const result = document.createElementNS(namespace, name);
   for (const [key, value] of Object.entries(attributes)) result.setAttribute(key, value);
   if (text !== undefined) result.textContent = text;
   return result;
+}
+
+// What a chart covers, in seconds, and where its time axis has labels: little at first, so that a fresh page is not empty.
+const spans = [
+  { seconds: 60, step: 15 },
+  { seconds: 120, step: 30 },
+  { seconds: 180, step: 60 },
+  { seconds: 240, step: 60 },
+  { seconds: 300, step: 60 },
+];
+
+/** How long ago, for the time axis. */
+function ago(seconds) {
+  if (seconds === 0) return "now";
+  return seconds % 60 === 0 ? `−${seconds / 60} min` : `−${seconds} s`;
 }
 
 /** The upper end of an axis, and its lines: at most five, at round values. */
@@ -30,7 +45,7 @@ export class Chart {
   #pointerX = null;
 
   /**
-   * @param options `seconds` that the chart covers; `format` of a value, with its unit; `tick` of a value at the axis;
+   * @param options `format` of a value, with its unit; `tick` of a value at the axis;
    *   `minimumEnd` of the axis; `end` if the axis is fixed.
    */
   constructor(figure, options) {
@@ -38,7 +53,7 @@ export class Chart {
     this.#options = options;
     this.#legend.className = "legend";
     figure.append(this.#legend, this.#svg);
-    new ResizeObserver(() => this.#draw()).observe(figure);
+    new ResizeObserver(() => this.#draw()).observe(this.#svg);
     this.#svg.addEventListener("pointermove", (event) => this.#point(event.offsetX));
     this.#svg.addEventListener("pointerleave", () => this.#point(null));
   }
@@ -56,25 +71,25 @@ export class Chart {
   }
 
   #draw() {
-    const width = this.#figure.clientWidth;
+    const width = Math.round(this.#svg.getBoundingClientRect().width);
     if (width === 0 || this.#points.length === 0) return;
     const now = this.#points.at(-1).time;
     const plotWidth = width - margin.left - margin.right;
     const plotHeight = height - margin.top - margin.bottom;
     const values = this.#series.flatMap(({ value }) => this.#points.map(value)).filter(Number.isFinite);
     const { end, ticks } = axis(this.#options.end ?? Math.max(...values, this.#options.minimumEnd));
-    const x = (time) => margin.left + plotWidth * (1 - (now - time) / this.#options.seconds);
+    const age = now - this.#points[0].time;
+    const span = spans.find(({ seconds }) => age <= seconds) ?? spans.at(-1);
+    const x = (time) => margin.left + plotWidth * Math.max(1 - (now - time) / span.seconds, 0);
     const y = (value) => margin.top + plotHeight * (1 - Math.min(value, end) / end);
 
     const shown = this.#pointAtPointer(x);
-    const parts = [...this.#grid(width, ticks, x, y, now)];
+    const parts = [...this.#grid(width, ticks, x, y), ...this.#timeAxis(width, span, x, now)];
     for (const series of this.#series) parts.push(...this.#line(series, x, y, y(0)));
     if (this.#pointerX !== null) {
       parts.push(element("line", { class: "cursor", x1: x(shown.time), x2: x(shown.time), y1: margin.top, y2: y(0) }));
     }
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    this.#svg.setAttribute("width", width);
-    this.#svg.setAttribute("height", height);
     this.#svg.replaceChildren(...parts);
     this.#drawLegend(shown);
   }
@@ -87,18 +102,20 @@ export class Chart {
     return this.#points.reduce((best, point) => (distance(point) < distance(best) ? point : best), newest);
   }
 
-  *#grid(width, ticks, x, y, now) {
+  *#grid(width, ticks, x, y) {
     for (const tick of ticks) {
       const line = { x1: margin.left, x2: width - margin.right, y1: y(tick), y2: y(tick) };
       yield element("line", { class: tick === 0 ? "base" : "grid", ...line });
       const place = { x: margin.left - 6, y: y(tick) + 4, "text-anchor": "end" };
       yield element("text", place, this.#options.tick(tick));
     }
-    for (let minutes = 0; minutes * 60 <= this.#options.seconds; minutes += 1) {
-      const isFirst = minutes * 60 === this.#options.seconds;
-      const anchor = minutes === 0 ? "end" : isFirst ? "start" : "middle";
-      const label = minutes === 0 ? "now" : `−${minutes} min`;
-      yield element("text", { x: x(now - minutes * 60), y: height - 4, "text-anchor": anchor }, label);
+  }
+
+  *#timeAxis(width, { seconds, step }, x, now) {
+    // Where it is narrow, every second label.
+    for (let time = 0; time <= seconds; time += width < 420 ? step * 2 : step) {
+      const anchor = time === 0 ? "end" : time === seconds ? "start" : "middle";
+      yield element("text", { x: x(now - time), y: height - 4, "text-anchor": anchor }, ago(time));
     }
   }
 
@@ -116,7 +133,7 @@ export class Chart {
         const close = `L${stretch.at(-1)[0].toFixed(1)},${base}L${stretch[0][0].toFixed(1)},${base}Z`;
         yield element("path", { class: `area ${color}`, d: `M${path}${close}` });
       }
-      yield element("path", { class: `line ${color} ${style ?? ""}`, d: `M${path}h0.01` });
+      yield element("path", { class: `line ${color} ${style === "dashed" ? style : ""}`, d: `M${path}h0.01` });
     }
   }
 
@@ -124,7 +141,7 @@ export class Chart {
     const items = this.#series.map(({ id, label, color, value, style }) => {
       const item = document.createElement("li");
       const mark = document.createElement("span");
-      mark.className = `mark ${color} ${style ?? ""}`;
+      mark.className = `mark ${color} ${style === "dashed" ? style : ""}`;
       const text = document.createElement("span");
       text.textContent = label;
       const number = document.createElement("strong");

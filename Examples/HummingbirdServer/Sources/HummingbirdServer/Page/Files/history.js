@@ -22,6 +22,15 @@ function counts(scrape, filter = () => true) {
   };
 }
 
+/** How many requests failed, by type of error. */
+function failures(scrape) {
+  const byType = new Map();
+  for (const { labels, value } of scrape.series(requests, hasFailed)) {
+    byType.set(labels.error_type, (byType.get(labels.error_type) ?? 0) + value);
+  }
+  return byType;
+}
+
 /** The times of the requests that two scrapes lie apart. */
 function times(later, earlier) {
   const first = difference(later.ttft, earlier?.ttft);
@@ -50,7 +59,7 @@ export class History {
 
   /** Takes a scrape in and returns what it says. Times are in seconds, on a clock that only rises. */
   add(time, number, scrape) {
-    const sample = { time, number, all: counts(scrape), models: this.#modelCounts(scrape) };
+    const sample = { time, number, all: counts(scrape), failures: failures(scrape), models: this.#modelCounts(scrape) };
     // A counter that has fallen: the server was started anew between two scrapes.
     if (this.#samples.at(-1)?.all.total > sample.all.total) this.#samples = [];
     this.#samples.push(sample);
@@ -90,6 +99,11 @@ export class History {
     return {
       since: base?.number ?? 0,
       failedShare: ended > 0 ? (failed / ended) * 100 : null,
+      failures: Object.fromEntries(
+        [...sample.failures]
+          .map(([type, count]) => [type, count - (base?.failures.get(type) ?? 0)])
+          .filter(([, count]) => count > 0),
+      ),
       ...times(sample.all, base?.all),
     };
   }

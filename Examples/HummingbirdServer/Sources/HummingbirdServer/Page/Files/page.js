@@ -23,27 +23,26 @@ function duration(value) {
   return value < 1 ? [(value * 1000).toFixed(value < 0.01 ? 1 : 0), "ms"] : [value.toFixed(2), "s"];
 }
 
+// The first two colours are those of the server as a whole.
+const modelColor = (index) => `color-${(index % 4) + 3}`;
+
 const durationText = (value) => duration(value).join(" ").trim();
 const percentText = (value) => (isKnown(value) ? `${value.toFixed(1)} %` : dash);
 
 const history = new History(chartSeconds);
-const options = { seconds: chartSeconds };
 const charts = {
-  kv: new Chart(byId("chart-kv"), { ...options, end: 100, format: percentText, tick: (value) => `${value} %` }),
+  kv: new Chart(byId("chart-kv"), { end: 100, format: percentText, tick: (value) => `${value} %` }),
   requests: new Chart(byId("chart-requests"), {
-    ...options,
     minimumEnd: 4,
     format: (value) => fixed(value, 0),
     tick: (value) => (Number.isInteger(value) ? value : ""),
   }),
   ttft: new Chart(byId("chart-ttft"), {
-    ...options,
     minimumEnd: 0.1,
     format: durationText,
     tick: (value) => (value === 0 ? "0" : value < 1 ? `${+(value * 1000).toFixed(1)} ms` : `${+value.toFixed(2)} s`),
   }),
   rate: new Chart(byId("chart-rate"), {
-    ...options,
     minimumEnd: 1,
     format: (value) => `${fixed(value, 1)} /s`,
     tick: (value) => +value.toFixed(2),
@@ -71,6 +70,8 @@ function showTiles(state) {
   show("failed-share", state.failedShare, fixed(state.failedShare, 1));
   showTime("ttft-p50", state.p50);
   showTime("ttft-p95", state.p95);
+  const failures = Object.entries(state.failures).map(([type, count]) => `${count} ${type}`);
+  byId("failed-kinds").textContent = failures.join(", ") || "of the last minute";
   byId("running-meter").style.width = `${Math.min((state.running / state.max) * 100 || 0, 100)}%`;
   byId("rate").dataset.since = state.rateSince;
   byId("rate").dataset.seconds = state.rateSeconds;
@@ -86,7 +87,7 @@ function showCharts(state) {
       .map(({ name }, index) => ({
         id: `kv:${name}`,
         label: name,
-        color: `color-${(index % 6) + 1}`,
+        color: modelColor(index),
         value: (point) => point.kv?.[name],
       })),
   );
@@ -96,11 +97,11 @@ function showCharts(state) {
     { id: "max", label: "at most", color: "color-muted", style: "dashed", value: (point) => point.max },
   ]);
   charts.ttft.update(points, [
-    { id: "p95", label: "95 %", color: "color-2", value: (point) => point.p95 },
+    { id: "p95", label: "p95", color: "color-2", value: (point) => point.p95 },
     { id: "p50", label: "median", color: "color-1", value: (point) => point.p50 },
   ]);
   charts.rate.update(points, [
-    { id: "rate", label: "all", color: "color-1", style: "area", value: (point) => point.rate },
+    { id: "rate", label: "ended", color: "color-1", style: "area", value: (point) => point.rate },
     { id: "failed", label: "failed", color: "color-failed", value: (point) => point.failedRate },
   ]);
 }
@@ -119,12 +120,12 @@ function modelRow(model, index) {
   const name = document.createElement("th");
   name.scope = "row";
   const mark = document.createElement("span");
-  mark.className = `mark color-${(index % 6) + 1}`;
+  mark.className = `mark ${modelColor(index)}`;
   name.append(mark, model.name);
   const usage = cell("KV cache", percentText(model.kvCacheUsage), model.kvCacheUsage);
   usage.className = "usage";
   const meter = document.createElement("span");
-  meter.className = `meter color-${(index % 6) + 1}`;
+  meter.className = `meter ${modelColor(index)}`;
   meter.ariaHidden = "true";
   const fill = document.createElement("span");
   fill.style.width = `${model.kvCacheUsage ?? 0}%`;
