@@ -49,6 +49,14 @@ def quantile(share, name, later, earlier, **labels):
     return low + (bounds[index] - low) * (rank - below) / (counts[index] - below)
 
 
+def failures(now, since):
+    """How many requests failed between two scrapes, by type of error."""
+    kinds = {labels["error_type"] for labels, _ in now.find(REQUESTS) if "error_type" in labels}
+    counts = {kind: now.sum(REQUESTS, error_type=kind) - (since.sum(REQUESTS, error_type=kind) if since else 0)
+              for kind in kinds}
+    return {kind: count for kind, count in counts.items() if count > 0}
+
+
 def expected(now, since, rate_since, rate_seconds):
     """The page's values by id, for a scrape and those at which its windows begin (None: everything before counts)."""
     def ended(scrape, **labels):

@@ -5,7 +5,11 @@ import Testing
 
 @Suite("The scheduler")
 struct SchedulerTests {
-    private func scheduler(concurrency: Int, queueLimit: Int = 8, _ usage: UsageRecorder = UsageRecorder()) -> Scheduler {
+    private func scheduler(
+        concurrency: Int,
+        queueLimit: Int = 8,
+        _ usage: UsageRecorder = UsageRecorder()
+    ) -> Scheduler {
         let models = ["a", "b"].map { ModelProfile(name: $0, cacheBlocks: 10, tokensPerSecond: 1) }
         return Scheduler(concurrency: concurrency, queueLimit: queueLimit, models: models, onUsage: usage.record)
     }

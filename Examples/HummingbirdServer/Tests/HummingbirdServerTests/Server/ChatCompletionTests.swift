@@ -76,7 +76,8 @@ extension ServerTests {
         func usage() async throws {
             try await RunningServer.with { server in
                 let options = #""stream": true, "stream_options": {"include_usage": true}"#
-                let events = try await events(#"{"model": "small", "max_tokens": 2, \#(options), \#(question)}"#, server)
+                let body = #"{"model": "small", "max_tokens": 2, \#(options), \#(question)}"#
+                let events = try await events(body, server)
                 let chunks = try events.dropLast().map(object)
                 let last = try #require(chunks.last)
                 #expect((last["choices"] as? [Any])?.isEmpty == true)
@@ -95,7 +96,8 @@ extension ServerTests {
                     {"role": "assistant", "content": null, "tool_calls": []}, {"role": "assistant"},
                     {"role": "tool", "tool_call_id": "1", "content": "42"}
                     """
-                let body = #"{"model": "small", "temperature": 0.5, "max_completion_tokens": 1, "messages": [\#(messages)]}"#
+                let settings = #""model": "small", "temperature": 0.5, "max_completion_tokens": 1"#
+                let body = #"{\#(settings), "messages": [\#(messages)]}"#
                 let answer = try await server.post(body)
                 #expect(answer.status == 200)
             }

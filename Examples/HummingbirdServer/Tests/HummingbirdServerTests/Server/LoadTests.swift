@@ -8,12 +8,12 @@ extension ServerTests {
         @Test("what is measured is what clients saw, and nothing is left behind")
         func consistency() async throws {
             var options = ServerOptions.fast
-            options.speed = 20
+            options.speed = 5
             options.concurrency = 2
             options.queueLimit = 4
             try await RunningServer.with(options) { server in
-                let arguments = ["--rate", "80", "--duration", "2", "--hang-ups", "0.2", "--errors", "0.1", "--seed", "5"]
-                let load = try BuiltProgram("load", ["--url", server.url] + arguments)
+                let traffic = ["--rate", "60", "--duration", "2", "--hang-ups", "0.3", "--errors", "0.1"]
+                let load = try BuiltProgram("load", ["--url", server.url] + traffic)
                 #expect(await load.status() == 0)
                 let seen = LoadSummary(load.text)
                 try await eventually({ server.metrics.running == 0 }, "nothing runs")

@@ -69,7 +69,8 @@ extension ServerTests {
                 )
                 try await eventually({ program.text.hasSuffix("\n") }, "the server listens")
                 let url = try #require(program.text.split(separator: " ").last).trimmingCharacters(in: .newlines)
-                let load = try BuiltProgram("load", ["--url", url, "--duration", "0.5", "--rate", "40", "--hang-ups", "0"])
+                let traffic = ["--duration", "0.5", "--rate", "40", "--hang-ups", "0"]
+                let load = try BuiltProgram("load", ["--url", url] + traffic)
                 #expect(await load.status() == 0)
                 program.terminate()
                 #expect(await program.status() == 0)

@@ -56,7 +56,7 @@ extension ServerTests {
             }
         }
 
-        @Test("a client that goes away frees its place and blocks, and is counted as abandoned", arguments: [false, true])
+        @Test("a client that goes away frees its place and is counted as abandoned", arguments: [false, true])
         func hangUp(stream: Bool) async throws {
             let clock = ManualClock()
             try await RunningServer.with(.manual(concurrency: 1), clock: clock) { server in

@@ -9,7 +9,9 @@ final class CollectorStub: Sendable {
     private let received = Mutex<[Data]>([])
 
     /// Runs a collector while the body runs.
-    static func with(_ body: @escaping @Sendable (_ stub: CollectorStub, _ endpoint: String) async throws -> Void) async throws {
+    static func with(
+        _ body: @escaping @Sendable (_ stub: CollectorStub, _ endpoint: String) async throws -> Void
+    ) async throws {
         let stub = CollectorStub()
         let router = Router()
         router.post("v1/metrics") { request, _ in
@@ -32,9 +34,9 @@ final class CollectorStub: Sendable {
     /// The value of a counter in the newest export, by its `error.type`, which is empty for requests that ended well.
     func lastRequestCounts() throws -> [String: Int] {
         guard let data = received.withLock({ $0.last }) else { return [:] }
-        let points = try JSONDecoder().decode(Export.self, from: data).resourceMetrics
-            .flatMap(\.scopeMetrics).flatMap(\.metrics)
-            .first { $0.name == "gen_ai.requests" }?.sum?.dataPoints ?? []
+        let export = try JSONDecoder().decode(Export.self, from: data)
+        let metrics = export.resourceMetrics.flatMap(\.scopeMetrics).flatMap(\.metrics)
+        let points = metrics.first { $0.name == "gen_ai.requests" }?.sum?.dataPoints ?? []
         return points.reduce(into: [:]) { counts, point in
             let type = point.attributes.first { $0.key == "error.type" }?.value.stringValue ?? ""
             counts[type, default: 0] += Int(point.asInt) ?? 0

@@ -21,7 +21,8 @@ struct TrafficPlan: Sequence, IteratorProtocol {
         if burst > 0 {
             burst -= 1
         } else {
-            time += random.interval(rate: currentRate)
+            // Arrivals at the highest rate, of which the share is kept that the rate of the moment has of it.
+            repeat { time += random.interval(rate: meanRate * 1.5) } while !random.chance(1 / 1.5 * wave)
             // Now and then many come at once, as after an outage or from a batch job.
             if random.chance(0.02) { burst = Int.random(in: 3...10, using: &random) }
         }
@@ -29,9 +30,11 @@ struct TrafficPlan: Sequence, IteratorProtocol {
         return request()
     }
 
-    /// Traffic that rises and falls, by half of its mean, over 40 seconds; the bursts come on top, so that the mean stays
-    /// what was asked for.
-    private var currentRate: Double { options.rate / 1.13 * (1 + 0.5 * sin(time * 2 * .pi / 40)) }
+    /// The rate without the bursts, which add 2 % times 6.5 requests.
+    private var meanRate: Double { options.rate / 1.13 }
+
+    /// Traffic rises and falls, by half of its mean, over 40 seconds.
+    private var wave: Double { 1 + 0.5 * sin(time * 2 * .pi / 40) }
 
     private mutating func request() -> PlannedRequest {
         let isBad = random.chance(options.errors)
