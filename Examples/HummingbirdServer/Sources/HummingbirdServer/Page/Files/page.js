@@ -70,7 +70,7 @@ function showTiles(state) {
   show("failed-share", state.failedShare, fixed(state.failedShare, 1));
   showTime("ttft-p50", state.p50);
   showTime("ttft-p95", state.p95);
-  const failures = Object.entries(state.failures).map(([type, count]) => `${count} ${type}`);
+  const failures = Object.entries(state.failures).map(([type, count]) => `${count}\u00a0${type}`);
   byId("failed-kinds").textContent = failures.join(", ") || "of the last minute";
   byId("running-meter").style.width = `${Math.min((state.running / state.max) * 100 || 0, 100)}%`;
   byId("rate").dataset.since = state.rateSince;
@@ -158,7 +158,7 @@ function setState(state) {
 
 function showService(scrape) {
   const name = scrape.series("target_info")[0]?.labels.service_name;
-  if (name) byId("service").firstChild.data = `${name}: values of `;
+  if (name) byId("service").firstChild.data = `${name}: `;
 }
 
 function showExample(model) {
