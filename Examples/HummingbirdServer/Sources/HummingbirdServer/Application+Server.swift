@@ -51,7 +51,7 @@ extension ServerApplication {
             router: router,
             configuration: ApplicationConfiguration(address: .hostname(options.host, port: options.port)),
             onServerRunning: { channel in
-                guard let address = channel.localAddress, let port = address.port else { return }
+                guard let port = channel.localAddress?.port else { return }
                 onListening("http://\(options.host.contains(":") ? "[\(options.host)]" : options.host):\(port)")
             },
             logger: logger

@@ -138,18 +138,19 @@ class Page:
             raise AssertionError(f"not within {seconds} s: {condition}\nThe page says: {text}") from None
 
     def _events(self, method):
-        events = [event["params"] for event in self._browser.events if event.get("sessionId") == self._session
-                  and event["method"] == method]
-        return events
+        return [event["params"] for event in self._browser.events
+                if event.get("sessionId") == self._session and event["method"] == method]
 
     @property
     def requested_urls(self):
         return [event["request"]["url"] for event in self._events("Network.requestWillBeSent")]
 
     def answers(self, path):
-        """The answers with status 200 that a path gave, oldest first, as identifiers for `body`."""
+        """The whole answers with status 200 that a path gave, oldest first, as identifiers for `body`."""
+        finished = {event["requestId"] for event in self._events("Network.loadingFinished")}
         return [event["requestId"] for event in self._events("Network.responseReceived")
-                if event["response"]["url"].endswith(path) and event["response"]["status"] == 200]
+                if event["response"]["url"].endswith(path) and event["response"]["status"] == 200
+                and event["requestId"] in finished]
 
     def body(self, request):
         result = self.call("Network.getResponseBody", {"requestId": request})
@@ -165,7 +166,8 @@ class Page:
                    if event["type"] in ("error", "warning")]
         return logged + thrown + printed
 
-    def screenshot(self, path, whole=True):
+    def screenshot(self, path, whole):
+        """A picture of the whole page, or of what the window shows."""
         result = self.call("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": whole})
         with open(path, "wb") as file:
             file.write(base64.b64decode(result["data"]))

@@ -35,7 +35,8 @@ enum Program {
             guard !models.isEmpty else { throw UsageError.invalid("The server at \(options.url) has no models.") }
             let start = ContinuousClock.now
             let summary = await send(TrafficPlan(options, models: models), with: client, start)
-            print(summary.text(seconds: start.duration(to: .now) / .seconds(1)))
+            let seconds = start.duration(to: .now) / .seconds(1)
+            print(summary.text(sendingSeconds: options.seconds, seconds: seconds))
             try await http.shutdown()
             return summary.isComplete
         } catch {

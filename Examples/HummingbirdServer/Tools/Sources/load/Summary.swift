@@ -14,13 +14,16 @@ struct Summary {
         }
     }
 
-    func text(seconds: Double) -> String {
+    /// - Parameters:
+    ///   - sendingSeconds: how long requests were sent.
+    ///   - seconds: when the last answer had come.
+    func text(sendingSeconds: Double, seconds: Double) -> String {
         let counts = Dictionary(grouping: outcomes, by: { Self.name($0.end) }).mapValues(\.count)
         let good = outcomes.filter { $0.end == .status(200) }
         let lines =
             [
-                "\(outcomes.count) requests in \(Self.fixed(seconds, 1)) s, "
-                    + "\(Self.fixed(Double(outcomes.count) / max(seconds, 0.001), 2)) a second"
+                "\(outcomes.count) requests sent in \(Self.fixed(sendingSeconds, 1)) s, "
+                    + "the last answer after \(Self.fixed(seconds, 1)) s"
             ]
             + counts.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }
             + [

@@ -48,7 +48,8 @@ struct TrafficPlan: Sequence, IteratorProtocol {
             promptWords: random.skewedCount(median: 120, spread: 0.9, in: 3...900),
             maxTokens: random.skewedCount(median: 70, spread: 0.7, in: 4...400),
             isStream: random.chance(options.streams),
-            hangUpAfter: random.chance(options.hangUps) ? Double.random(in: 0.1...2, using: &random) : nil
+            // Not at once: the request shall have reached the server.
+            hangUpAfter: random.chance(options.hangUps) ? Double.random(in: 0.25...2, using: &random) : nil
         )
     }
 }
