@@ -1,0 +1,60 @@
+// Puts the server together: engine, metrics, routes.
+
+import GenAIOtel
+import Hummingbird
+import Logging
+
+/// What listens.
+typealias ServerApplication = Application<RouterResponder<BasicRequestContext>>
+
+extension ServerApplication {
+    /// The server, not yet running.
+    ///
+    /// - Parameters:
+    ///   - clock: what the models keep their pace by.
+    ///   - onListening: told the address once connections are accepted.
+    init(
+        _ options: ServerOptions,
+        instrumentation: Instrumentation,
+        clock: any Clock<Duration> = ContinuousClock(),
+        logger: Logger,
+        onListening: @escaping @Sendable (_ url: String) -> Void = { _ in }
+    ) {
+        let metrics = instrumentation.serverMetrics
+        metrics.setRequestsMax(options.concurrency)
+        let engine = ModelEngine(
+            models: options.models,
+            concurrency: options.concurrency,
+            queueLimit: options.queueLimit,
+            speed: options.speed,
+            clock: clock,
+            onCacheUsage: metrics.setKVCacheUsage
+        )
+        let router = Router(context: BasicRequestContext.self)
+        router.add(middleware: APIErrorMiddleware())
+        ChatController(engine: engine, metrics: metrics).addRoutes(to: router)
+        router.get("healthz") { _, _ in "ok\n" }
+        router.get("metrics") { _, _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: instrumentation.prometheusText()))
+            )
+        }
+        for file in PageFile.all {
+            router.get(RouterPath(file.path)) { _, _ in
+                let body = ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes))
+                return Response(status: .ok, headers: file.headers, body: body)
+            }
+        }
+        self.init(
+            router: router,
+            configuration: ApplicationConfiguration(address: .hostname(options.host, port: options.port)),
+            onServerRunning: { channel in
+                guard let port = channel.localAddress?.port else { return }
+                onListening("http://\(options.host.contains(":") ? "[\(options.host)]" : options.host):\(port)")
+            },
+            logger: logger
+        )
+    }
+}

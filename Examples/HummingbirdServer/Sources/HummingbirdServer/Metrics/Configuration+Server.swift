@@ -1,0 +1,25 @@
+// How this server configures its instrumentation.
+
+import GenAIOtel
+import Logging
+
+extension Configuration {
+    /// The environment's configuration, with this server's defaults where the environment says nothing.
+    init(serverEnvironment environment: [String: String], logger: Logger) {
+        self.init(environment: environment)
+        func isSet(_ name: String) -> Bool { environment[name]?.isEmpty == false }
+        if !isSet("OTEL_SERVICE_NAME"), resourceAttributes["service.name"] == nil { serviceName = "hummingbird-server" }
+        // Nothing listens at the default endpoint of most who try this: they have /metrics.
+        let endpoints = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"]
+        if !isSet("OTEL_METRICS_EXPORTER"), !endpoints.contains(where: isSet) { exporters = [] }
+        logHandler = Self.handler(logger)
+    }
+
+    /// Hands the library's lines to swift-log. Which of them there are is `GENAI_LOG_LEVEL`'s to say, so the logger
+    /// takes them all.
+    private static func handler(_ logger: Logger) -> @Sendable (LogLevel, String) -> Void {
+        var logger = logger
+        logger.logLevel = .trace
+        return { [logger] level, message in logger.log(level: Logger.Level(level), "\(message)") }
+    }
+}

@@ -1,0 +1,16 @@
+// The library's levels in swift-log's terms.
+
+import GenAIOtel
+import Logging
+
+extension Logger.Level {
+    init(_ level: LogLevel) {
+        switch level {
+        case .debug: self = .debug
+        case .info: self = .info
+        case .warning: self = .warning
+        // No line has the level `off`; if one had, it should not pass unseen.
+        case .error, .off: self = .error
+        }
+    }
+}

@@ -1,0 +1,208 @@
+// Asks /metrics once a second and shows what it says.
+
+import { Chart } from "./chart.js";
+import { History } from "./history.js";
+import { Scrape } from "./prometheus.js";
+
+const chartSeconds = 300;
+const pollMilliseconds = 1000;
+const timeoutMilliseconds = 3000;
+const dash = "–";
+
+const byId = (id) => document.getElementById(id);
+const seconds = () => performance.now() / 1000;
+const isKnown = (value) => Number.isFinite(value);
+
+function fixed(value, digits) {
+  return isKnown(value) ? value.toFixed(digits) : dash;
+}
+
+/** A time as [figure, unit]. */
+function duration(value) {
+  if (!isKnown(value)) return [dash, ""];
+  return value < 1 ? [(value * 1000).toFixed(value < 0.01 ? 1 : 0), "ms"] : [value.toFixed(2), "s"];
+}
+
+// The first two colours are those of the server as a whole.
+const modelColor = (index) => `color-${(index % 4) + 3}`;
+
+const durationText = (value) => duration(value).join(" ").trim();
+const percentText = (value) => (isKnown(value) ? `${value.toFixed(1)} %` : dash);
+
+const history = new History(chartSeconds);
+const charts = {
+  kv: new Chart(byId("chart-kv"), { end: 100, format: percentText, tick: (value) => `${value} %` }),
+  requests: new Chart(byId("chart-requests"), {
+    minimumEnd: 4,
+    format: (value) => fixed(value, 0),
+    tick: (value) => (Number.isInteger(value) ? value : ""),
+  }),
+  ttft: new Chart(byId("chart-ttft"), {
+    minimumEnd: 0.1,
+    format: durationText,
+    tick: (value) => (value === 0 ? "0" : value < 1 ? `${+(value * 1000).toFixed(1)} ms` : `${+value.toFixed(2)} s`),
+  }),
+  rate: new Chart(byId("chart-rate"), {
+    minimumEnd: 1,
+    format: (value) => `${fixed(value, 1)} /s`,
+    tick: (value) => +value.toFixed(2),
+  }),
+};
+
+/** Shows a figure, and keeps its exact value where a program can read it. */
+function show(id, value, text) {
+  byId(id).textContent = text;
+  byId(id).dataset.value = value ?? "";
+}
+
+function showTime(id, value) {
+  const [figure, unit] = duration(value);
+  show(id, value, figure);
+  byId(id).parentElement.querySelector(".unit").textContent = unit;
+}
+
+function showTiles(state) {
+  show("running", state.running, fixed(state.running, 0));
+  show("waiting", state.waiting, fixed(state.waiting, 0));
+  show("max", state.max, fixed(state.max, 0));
+  show("total", state.total, state.total.toLocaleString("en"));
+  show("rate", state.rate, fixed(state.rate, 1));
+  show("failed-share", state.failedShare, fixed(state.failedShare, 1));
+  showTime("ttft-p50", state.p50);
+  showTime("ttft-p95", state.p95);
+  const failures = Object.entries(state.failures).map(([type, count]) => `${count}\u00a0${type}`);
+  byId("failed-kinds").textContent = failures.join(", ") || "of the last minute";
+  byId("running-meter").style.width = `${Math.min((state.running / state.max) * 100 || 0, 100)}%`;
+  byId("rate").dataset.since = state.rateSince;
+  byId("rate").dataset.seconds = state.rateSeconds;
+  for (const id of ["failed-share", "ttft-p50", "ttft-p95"]) byId(id).dataset.since = state.since;
+}
+
+function showCharts(state) {
+  const { points } = history;
+  charts.kv.update(
+    points,
+    state.models
+      .filter(({ kvCacheUsage }) => isKnown(kvCacheUsage))
+      .map(({ name }, index) => ({
+        id: `kv:${name}`,
+        label: name,
+        color: modelColor(index),
+        value: (point) => point.kv?.[name],
+      })),
+  );
+  charts.requests.update(points, [
+    { id: "running", label: "running", color: "color-1", style: "area", value: (point) => point.running },
+    { id: "waiting", label: "waiting", color: "color-2", value: (point) => point.waiting },
+    { id: "max", label: "at most", color: "color-muted", style: "dashed", value: (point) => point.max },
+  ]);
+  charts.ttft.update(points, [
+    { id: "p95", label: "p95", color: "color-2", value: (point) => point.p95 },
+    { id: "p50", label: "median", color: "color-1", value: (point) => point.p50 },
+  ]);
+  charts.rate.update(points, [
+    { id: "rate", label: "ended", color: "color-1", style: "area", value: (point) => point.rate },
+    { id: "failed", label: "failed", color: "color-failed", value: (point) => point.failedRate },
+  ]);
+}
+
+function cell(label, text, value) {
+  const result = document.createElement("td");
+  result.dataset.label = label;
+  result.dataset.value = value ?? "";
+  result.textContent = text;
+  return result;
+}
+
+function modelRow(model, index) {
+  const row = document.createElement("tr");
+  row.dataset.model = model.name;
+  const name = document.createElement("th");
+  name.scope = "row";
+  const mark = document.createElement("span");
+  mark.className = `mark ${modelColor(index)}`;
+  name.append(mark, model.name);
+  const usage = cell("KV cache", percentText(model.kvCacheUsage), model.kvCacheUsage);
+  usage.className = "usage";
+  const meter = document.createElement("span");
+  meter.className = `meter ${modelColor(index)}`;
+  meter.ariaHidden = "true";
+  const fill = document.createElement("span");
+  fill.style.width = `${model.kvCacheUsage ?? 0}%`;
+  meter.append(fill);
+  usage.append(meter);
+  row.append(
+    name,
+    usage,
+    cell("Requests", (model.total ?? 0).toLocaleString("en"), model.total ?? 0),
+    cell("Failed", (model.failed ?? 0).toLocaleString("en"), model.failed ?? 0),
+    cell("First token, median", durationText(model.p50), model.p50),
+    cell("Per token, median", durationText(model.perToken), model.perToken),
+  );
+  return row;
+}
+
+const statusTexts = {
+  live: "Live",
+  idle: "Live, no traffic yet",
+  gone: "The server does not answer",
+};
+
+function setState(state) {
+  if (document.body.dataset.state === state) return;
+  document.body.dataset.state = state;
+  byId("status-text").textContent = statusTexts[state];
+  byId("gone").hidden = state !== "gone";
+  byId("no-traffic").hidden = state !== "idle";
+}
+
+function showService(scrape) {
+  const name = scrape.series("target_info")[0]?.labels.service_name;
+  if (name) byId("service").firstChild.data = `${name}: `;
+}
+
+function showExample(model) {
+  const question = { model, stream: true, messages: [{ role: "user", content: "Hello" }] };
+  byId("example-command").textContent =
+    `curl -N ${location.origin}/v1/chat/completions \\\n  -H 'Content-Type: application/json' \\\n`
+    + `  -d '${JSON.stringify(question)}'`;
+}
+
+let scrapes = 0;
+
+function showScrape(scrape) {
+  scrapes += 1;
+  const state = history.add(seconds(), scrapes, scrape);
+  const hasTraffic = state.total > 0 || state.running > 0 || state.waiting > 0;
+  showTiles(state);
+  showCharts(state);
+  byId("models").replaceChildren(...state.models.map(modelRow));
+  showService(scrape);
+  if (!hasTraffic) showExample(state.models[0]?.name);
+  setState(hasTraffic ? "live" : "idle");
+  document.body.dataset.scrapes = scrapes;
+}
+
+/** The newest values; null if the server does not answer. */
+async function read() {
+  try {
+    const answer = await fetch("metrics", { cache: "no-store", signal: AbortSignal.timeout(timeoutMilliseconds) });
+    return answer.ok ? new Scrape(await answer.text()) : null;
+  } catch {
+    return null;
+  }
+}
+
+async function poll() {
+  const scrape = await read();
+  // The next one comes whatever happens here.
+  setTimeout(poll, pollMilliseconds);
+  if (scrape) {
+    showScrape(scrape);
+  } else {
+    history.addGap(seconds());
+    setState("gone");
+  }
+}
+
+poll();
