@@ -5,10 +5,10 @@ import Foundation
 /// Starts metric collection and export for this process.
 ///
 /// Never throws, never blocks on the network or a GPU, and returns in milliseconds. A second call returns the running
-/// instrumentation and logs a warning; after ``Instrumentation/shutdown(timeout:)`` it starts afresh. Thread-safe.
+/// instrumentation and logs a warning; after `shutdown(timeout:)` it starts afresh. Thread-safe.
 ///
 /// When the process exits normally (`main` returns, or `exit` is called) the last values are exported, for at most two
-/// seconds. A signal that ends the process does not count: handle it and call ``Instrumentation/shutdown(timeout:)``.
+/// seconds. A signal that ends the process does not count: handle it and call `shutdown(timeout:)`.
 ///
 /// - Parameter configuration: the settings; by default those of the environment.
 /// - Returns: the running instrumentation.
@@ -31,7 +31,7 @@ public func instrument(_ configuration: Configuration = Configuration()) -> Inst
     return instrumentation
 }
 
-/// The running instrumentation's collector; nil before ``instrument(_:)`` and after ``Instrumentation/shutdown(timeout:)``.
+/// The running instrumentation's collector; nil before ``instrument(_:)`` and after `shutdown(timeout:)`.
 ///
 /// Costs one uncontended lock; thread-safe.
 public func getServerMetrics() -> ServerMetricsCollector? {

@@ -9,7 +9,7 @@ import OllamaPoller
 /// Thread-safe. Keep it to flush and shut down, or let the process exit: the last values are exported then too, for at
 /// most two seconds.
 public final class Instrumentation: Sendable {
-    /// The collector that request handlers write to. It goes on working after ``shutdown(timeout:)``, to no effect.
+    /// The collector that request handlers write to. It goes on working after `shutdown(timeout:)`, to no effect.
     public let serverMetrics: ServerMetricsCollector
 
     private let exporter: PeriodicExporter?
@@ -101,7 +101,7 @@ public final class Instrumentation: Sendable {
     /// The current values in the Prometheus text format, version 0.0.4: the answer of a `/metrics` route.
     ///
     /// Serve it with `Content-Type: text/plain; version=0.0.4; charset=utf-8`. Works whatever the exporters are, also while
-    /// nothing is exported and after ``shutdown(timeout:)``; sums and histograms always count from the start. Thread-safe;
+    /// nothing is exported and after `shutdown(timeout:)`; sums and histograms always count from the start. Thread-safe;
     /// takes about a microsecond per series.
     public func prometheusText() -> String {
         // The text holds no times: this must not move the exporters' clock on.
@@ -112,14 +112,14 @@ public final class Instrumentation: Sendable {
     ///
     /// - Parameter timeout: the longest that this blocks; 0 or more.
     /// - Returns: true only if every exporter has delivered them; also true if there is no exporter, because then nothing
-    ///   is left to deliver. False after ``shutdown(timeout:)``.
+    ///   is left to deliver. False after `shutdown(timeout:)`.
     @discardableResult
     public func forceFlush(timeout: Duration = .seconds(5)) -> Bool {
         guard case .notYet = shutdownResult.read({ $0 }) else { return false }
         return exporter?.flush(timeout: timeout.withinAYear) ?? true
     }
 
-    /// ``forceFlush(timeout:)`` without blocking a thread of the calling task's executor.
+    /// `forceFlush(timeout:)` without blocking a thread of the calling task's executor.
     @discardableResult
     public func forceFlush(timeout: Duration = .seconds(5)) async -> Bool {
         await Self.onThreadOfItsOwn { self.forceFlush(timeout: timeout) }
@@ -164,7 +164,7 @@ public final class Instrumentation: Sendable {
         return isDelivered && hasOllamaEnded && haveEnginesEnded
     }
 
-    /// ``shutdown(timeout:)`` without blocking a thread of the calling task's executor.
+    /// `shutdown(timeout:)` without blocking a thread of the calling task's executor.
     @discardableResult
     public func shutdown(timeout: Duration = .seconds(5)) async -> Bool {
         await Self.onThreadOfItsOwn { self.shutdown(timeout: timeout) }
