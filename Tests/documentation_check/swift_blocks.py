@@ -1,0 +1,30 @@
+"""Every Swift block compiles as it stands, as a reader would paste it; those that use swift-log, with the real one."""
+import os, subprocess, tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+from .markdown import ROOT
+
+
+def check(documents):
+    blocks = [block for document in documents for block in document.blocks("swift")]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        problems = [problem for problem in pool.map(problem_of, blocks) if problem]
+    print(f"{len(blocks)} Swift blocks, {len(problems)} do not compile")
+    return problems if blocks else ["no Swift block was found"]
+
+
+def problem_of(block):
+    with tempfile.TemporaryDirectory() as folder:
+        source = os.path.join(folder, "main.swift")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(block.text)
+        command = ["swiftc", "-typecheck", "-swift-version", "6", "-warnings-as-errors"]
+        folders = [".build/debug/Modules"]
+        if "import Logging" in block.text:
+            # Only an example may depend on other packages.
+            folders.append("Examples/HummingbirdServer/.build/debug/Modules")
+        for modules in folders:
+            command += ["-I", os.path.join(ROOT, modules)]
+        command.append(source)
+        result = subprocess.run(command, capture_output=True, text=True)
+    return f"{block.place}: does not compile\n{result.stderr}" if result.returncode else None
