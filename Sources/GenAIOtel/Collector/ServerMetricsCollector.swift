@@ -9,10 +9,11 @@ import RuntimeSupport
 /// there is to export, does not hold that lock for longer than it takes to copy the references.
 public final class ServerMetricsCollector: Sendable {
     struct State: Sendable {
-        var kvCacheUsage: SeriesTable<String, Double>
+        // First, because they share a cache line with the mutex: whoever has taken the lock has them already.
         var requestsRunning = 0
         var requestsWaiting = 0
         var requestsMax: Int?
+        var kvCacheUsage: SeriesTable<String, Double>
         var requests: RequestStore
         var readings: ReadingStore
 
@@ -35,8 +36,8 @@ public final class ServerMetricsCollector: Sendable {
 
     let state: Locked<State>
     let log: Log
-    /// The time source's monotonic clock. A closure, because reading it through the protocol copies the source each time.
-    let nanoseconds: @Sendable () -> UInt64
+    /// Nil for the system's clock, which is then called without a closure in between.
+    private let otherClock: (@Sendable () -> UInt64)?
     private let timeSource: any TimeSource
     private let invalidInput: FailureLog
     /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
@@ -46,7 +47,7 @@ public final class ServerMetricsCollector: Sendable {
     package init(cardinalityLimit: Int, log: Log, timeSource: any TimeSource = SystemTimeSource()) {
         self.log = log
         self.timeSource = timeSource
-        nanoseconds = timeSource.monotonicClock
+        otherClock = timeSource is SystemTimeSource ? nil : timeSource.monotonicClock
         startTime = timeSource.unixNanoseconds
         invalidInput = FailureLog(log: log, timeSource: timeSource)
         state = Locked(
@@ -56,6 +57,11 @@ public final class ServerMetricsCollector: Sendable {
                 readings: ReadingStore(limit: cardinalityLimit)
             )
         )
+    }
+
+    /// The time source's monotonic clock.
+    func nanoseconds() -> UInt64 {
+        if let otherClock { otherClock() } else { SystemTimeSource.monotonicNanoseconds }
     }
 
     // MARK: KV-cache usage
@@ -72,7 +78,10 @@ public final class ServerMetricsCollector: Sendable {
         guard !model.isEmpty else {
             return invalidInput.failed(.warning, "KV-cache usage without a model's name is ignored")
         }
-        let model = Attribute.cut(model)
+        // Not cut in any case: that would retain and release the name, 13 ns of 40.
+        guard model.utf8.count <= Attribute.longestValue else {
+            return setKVCacheUsage(model: Attribute.cut(model), percent: percent)
+        }
         let isFirstOverflow = state.withLock { state in
             let slot = state.kvCacheUsage.slot(for: model, initial: 0) { [Attribute("model", .string($0))] }
             state.kvCacheUsage[slot] = percent
