@@ -36,8 +36,8 @@ public final class ServerMetricsCollector: Sendable {
 
     let state: Locked<State>
     let log: Log
-    /// Nil for the system's clock, which is then called without a closure in between.
-    private let otherClock: (@Sendable () -> UInt64)?
+    /// The time source's monotonic clock. A closure, because reading it through the protocol copies the source each time.
+    let nanoseconds: @Sendable () -> UInt64
     private let timeSource: any TimeSource
     private let invalidInput: FailureLog
     /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
@@ -47,7 +47,7 @@ public final class ServerMetricsCollector: Sendable {
     package init(cardinalityLimit: Int, log: Log, timeSource: any TimeSource = SystemTimeSource()) {
         self.log = log
         self.timeSource = timeSource
-        otherClock = timeSource is SystemTimeSource ? nil : timeSource.monotonicClock
+        nanoseconds = timeSource.monotonicClock
         startTime = timeSource.unixNanoseconds
         invalidInput = FailureLog(log: log, timeSource: timeSource)
         state = Locked(
@@ -57,11 +57,6 @@ public final class ServerMetricsCollector: Sendable {
                 readings: ReadingStore(limit: cardinalityLimit)
             )
         )
-    }
-
-    /// The time source's monotonic clock.
-    func nanoseconds() -> UInt64 {
-        if let otherClock { otherClock() } else { SystemTimeSource.monotonicNanoseconds }
     }
 
     // MARK: KV-cache usage

@@ -30,16 +30,16 @@ package struct SystemTimeSource: TimeSource {
     package var now: ContinuousClock.Instant { .now }
 
     /// The clock behind `ContinuousClock`, without the 128-bit arithmetic of its instants.
-    package var monotonicClock: @Sendable () -> UInt64 { { Self.monotonicNanoseconds } }
-
-    package static var monotonicNanoseconds: UInt64 {
-        #if canImport(Darwin)
-        return clock_gettime_nsec_np(CLOCK_MONOTONIC_RAW)
-        #else
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-        #endif
+    package var monotonicClock: @Sendable () -> UInt64 {
+        {
+            #if canImport(Darwin)
+            return clock_gettime_nsec_np(CLOCK_MONOTONIC_RAW)
+            #else
+            var time = timespec()
+            clock_gettime(CLOCK_BOOTTIME, &time)
+            return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+            #endif
+        }
     }
 
     package var unixNanoseconds: UInt64 {
