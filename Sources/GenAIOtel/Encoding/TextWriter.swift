@@ -69,7 +69,6 @@ extension TextWriter {
         bytes.withUnsafeBufferPointer { append($0) }
     }
 
-    @inline(__always)
     mutating func append(_ text: String) {
         text.withUTF8Bytes { append($0) }
     }
