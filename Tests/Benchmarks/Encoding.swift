@@ -1,61 +1,83 @@
-// What a snapshot and its encoding cost, and whether they hold up those who write.
+// What a snapshot and its encoding cost, beside JSONEncoder.
 
 import Foundation
 import GenAIOtel
 import RuntimeSupport
 
-func measureCollectAndEncode() {
-    let encoder = OTLPJSONEncoder(resource: Resource(["service.name": .string("benchmark")]))
-    for count in [10, 1_000, 10_000, 100_000] {
-        let metrics = collector(models: count)
-        var bytes = 0
-        report("snapshot and OTLP JSON of \(count) models", iterations: max(200_000 / count, 3)) {
-            bytes = encoder.encode(metrics.snapshot(time: 1_700_000_000_000_000_000)).count
+enum Encoding {
+    private static let otlp = OTLPJSONEncoder(resource: Resource(["service.name": .string("benchmark")]))
+    private static let prometheus = PrometheusTextEncoder(resource: Resource(["service.name": .string("benchmark")]))
+    private static let time: UInt64 = 1_700_000_000_000_000_000
+
+    static func run() -> [Table] {
+        [
+            comparison("10 000 points, values with one decimal") { Double($0 % 1_000) / 10 },
+            comparison("10 000 points, values with all their digits") { Double($0 % 1_000) / 9.99 },
+            growth("Snapshot and OTLP JSON, time per point", encodeOTLP),
+            growth("Snapshot and Prometheus text, time per point", encodePrometheus),
+        ]
+    }
+
+    private static func comparison(_ title: String, value: @escaping (Int) -> Double) -> Table {
+        let metrics = collector(models: 10_000, value: value)
+        let points = CodablePoint.points(10_000, time, value: value)
+        let snapshot = metrics.snapshot(time: time)
+        let goals: [Goal] = [.ratio(1.0 / 40), .allocations(2_000)]
+        return Comparison(
+            title: "Encoding of \(title)",
+            unit: .milliseconds,
+            rounds: 11,
+            calls: 1,
+            subjects: [
+                Subject("JSONEncoder") { _ in _ = try? JSONEncoder().encode(points) },
+                Subject("snapshot and OTLP JSON", goals: goals, calls: 10) { calls in
+                    for _ in 0..<calls { encodeOTLP(metrics) }
+                },
+                Subject("snapshot and Prometheus text", goals: goals, calls: 10) { calls in
+                    for _ in 0..<calls { encodePrometheus(metrics) }
+                },
+                Subject("the snapshot alone", calls: 10) { calls in
+                    for _ in 0..<calls { _ = metrics.snapshot(time: time) }
+                },
+                Subject("OTLP JSON alone", calls: 10) { calls in
+                    for _ in 0..<calls { _ = otlp.encode(snapshot) }
+                },
+            ]
+        ).run()
+    }
+
+    /// The time per point should not depend on their number.
+    private static func growth(_ title: String, _ encode: @escaping @Sendable (ServerMetricsCollector) -> Void) -> Table
+    {
+        let subjects = [1_000, 10, 100, 10_000, 100_000].map { count in
+            let metrics = collector(models: count) { Double($0 % 1_000) / 10 }
+            let passes = max(100_000 / count, 1)
+            return Subject("\(count) points", calls: passes * count) { calls in
+                for _ in 0..<max(calls / count, 1) { encode(metrics) }
+            }
         }
-        print("    \(bytes) bytes")
+        return Comparison(title: title, rounds: 9, subjects: subjects).run()
     }
-    report("JSONEncoder, the same shape, 10000 models", iterations: 5) {
-        _ = try? JSONEncoder().encode(CodablePoint.all)
+
+    @Sendable
+    private static func encodeOTLP(_ metrics: ServerMetricsCollector) {
+        _ = otlp.encode(metrics.snapshot(time: time))
     }
-    report("first registration of 10000 models", iterations: 5) { _ = collector(models: 10_000) }
-}
 
-func measureGauges() {
-    let metrics = collector(models: 10_000)
-    let bare = Locked(0)
-    report("bare lock around an addition", iterations: 1_000_000) { bare.withLock { $0 += 1 } }
-    report("incrementRequestsRunning", iterations: 1_000_000) { metrics.incrementRequestsRunning() }
-    report("setRequestsWaiting", iterations: 1_000_000) { metrics.setRequestsWaiting(7) }
-    report("setKVCacheUsage by name", iterations: 1_000_000) { metrics.setKVCacheUsage(model: "model-77", percent: 7) }
-    printWaits("an increment, alone", metrics)
-    let isDone = Locked(false)
-    let thread = Thread { while !isDone.withLock({ $0 }) { _ = metrics.snapshot(time: 1) } }
-    thread.start()
-    printWaits("an increment, beside snapshots of 10000 models without a pause", metrics)
-    isDone.withLock { $0 = true }
-}
-
-private func collector(models: Int) -> ServerMetricsCollector {
-    let metrics = ServerMetricsCollector(cardinalityLimit: models, log: Log(level: .off))
-    for index in 0..<models {
-        metrics.setKVCacheUsage(model: "model-\(index)", percent: Double(index % 1000) / 10)
+    @Sendable
+    private static func encodePrometheus(_ metrics: ServerMetricsCollector) {
+        _ = prometheus.encode(metrics.snapshot(time: time))
     }
-    return metrics
-}
 
-/// How long single calls take at worst.
-private func printWaits(_ name: String, _ metrics: ServerMetricsCollector) {
-    let times = (0..<1_000_000).map { _ in
-        let start = ContinuousClock.now
-        metrics.incrementRequestsRunning()
-        return start.duration(to: .now)
-    }.sorted()
-    func nanoseconds(_ share: Double) -> Int { Int(times[Int(Double(times.count - 1) * share)] / .nanoseconds(1)) }
-    print("\(name): median \(nanoseconds(0.5)) ns, 99.9 % within \(nanoseconds(0.999)) ns (the clock included)")
+    private static func collector(models: Int, value: (Int) -> Double) -> ServerMetricsCollector {
+        let metrics = ServerMetricsCollector(cardinalityLimit: models, log: Log(level: .off))
+        for index in 0..<models { metrics.setKVCacheUsage(model: "model-\(index)", percent: value(index)) }
+        return metrics
+    }
 }
 
 /// A gauge point as Codable would have it.
-private struct CodablePoint: Encodable {
+private struct CodablePoint: Encodable, Sendable {
     struct Attribute: Encodable {
         struct Value: Encodable { let stringValue: String }
         let key: String
@@ -66,11 +88,13 @@ private struct CodablePoint: Encodable {
     let timeUnixNano: String
     let asDouble: Double
 
-    static let all = (0..<10_000).map { index in
-        CodablePoint(
-            attributes: [Attribute(key: "model", value: .init(stringValue: "model-\(index)"))],
-            timeUnixNano: "1700000000000000000",
-            asDouble: Double(index % 1000) / 10
-        )
+    static func points(_ number: Int, _ time: UInt64, value: (Int) -> Double) -> [CodablePoint] {
+        (0..<number).map { index in
+            CodablePoint(
+                attributes: [Attribute(key: "model", value: .init(stringValue: "model-\(index)"))],
+                timeUnixNano: String(time),
+                asDouble: value(index)
+            )
+        }
     }
 }

@@ -1,32 +1,43 @@
-// Runs a piece of code many times and prints what one run costs.
+// What one thing cost, round after round.
 
-/// Prints nanoseconds (the median of nine rounds) and allocations of one call.
-func report(_ name: String, iterations: Int, _ body: () -> Void) {
-    let rounds = (0..<9).map { _ in
-        nanoseconds { for _ in 0..<iterations { body() } } / Double(iterations)
+import Foundation
+
+/// The costs of one thing, a number for each round.
+struct Samples {
+    var values: [Double] = []
+
+    var minimum: Double { values.min() ?? .nan }
+    var median: Double { quantile(0.5) }
+
+    /// The value that a share of the rounds stayed within.
+    func quantile(_ share: Double) -> Double {
+        guard !values.isEmpty else { return .nan }
+        return values.sorted()[Int((Double(values.count - 1) * share).rounded())]
     }
-    let allocations = AllocationCounter.count { for _ in 0..<1000 { body() } }
-    printCosts(name, rounds, allocations.map { Double($0) / 1000 })
-}
 
-/// The same for something that needs a preparation, which is not measured, before each call.
-func report(_ name: String, iterations: Int, prepare: () -> Void, _ body: () -> Void) {
-    let rounds = (0..<iterations).map { _ in
-        prepare()
-        return nanoseconds(body)
+    /// The median of what each round cost in comparison with the same round of another: noise that lasts longer than a
+    /// round hits both.
+    func medianRatio(to other: Samples) -> Double {
+        Samples(values: zip(values, other.values).map { $0 / $1 }).median
     }
-    prepare()
-    printCosts(name, rounds, AllocationCounter.count(during: body).map { Double($0) })
 }
 
-private func nanoseconds(_ body: () -> Void) -> Double {
-    let start = ContinuousClock.now
-    body()
-    return start.duration(to: .now) / .nanoseconds(1)
-}
+/// Clocks that cost is measured on.
+enum Stopwatch {
+    /// Nanoseconds of processor time of the calling thread: what other programs take meanwhile does not count.
+    static func processorTime(_ body: () -> Void) -> Double { time(CLOCK_THREAD_CPUTIME_ID, body) }
 
-private func printCosts(_ name: String, _ rounds: [Double], _ allocations: Double?) {
-    let median = rounds.sorted()[rounds.count / 2]
-    let suffix = allocations.map { ", \(($0 * 100).rounded() / 100) allocations" } ?? ""
-    print("\(name): \((median * 10).rounded() / 10) ns\(suffix)")
+    /// Nanoseconds that pass.
+    static func elapsedTime(_ body: () -> Void) -> Double { time(CLOCK_MONOTONIC, body) }
+
+    private static func time(_ clock: clockid_t, _ body: () -> Void) -> Double {
+        func now() -> Double {
+            var time = timespec()
+            clock_gettime(clock, &time)
+            return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
+        }
+        let start = now()
+        body()
+        return now() - start
+    }
 }
