@@ -22,7 +22,7 @@ struct OllamaSoak {
 
     private struct Stuck: Error {}
 
-    func run() throws -> [Table] {
+    func run() throws {
         print("| moment | polls | found up | threads | descriptors | child processes | RSS (KiB) |")
         print("|---|---|---|---|---|---|---|")
         var total = Count()
@@ -40,7 +40,6 @@ struct OllamaSoak {
             try poll(server.url, 20, &total)
             if [1, 10, 25, rounds].contains(round) { report("poller stopped", total) }
         }
-        return []
     }
 
     /// Starts a poller and stops it after `number` polls.

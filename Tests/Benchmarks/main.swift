@@ -10,7 +10,7 @@ let benchmarks = [
     Benchmark("encoding", run: Encoding.run),
     Benchmark("prometheus-parsing", run: PrometheusParsing.run),
     Benchmark("process", isQuick: false) { try WholeProcess().run() },
-    Benchmark("ollama-soak", isQuick: false) { try OllamaSoak().run() },
+    Benchmark("ollama-soak", printing: { try OllamaSoak().run() }),
 ]
 
 let arguments = CommandLine.arguments.dropFirst()
