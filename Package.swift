@@ -27,6 +27,21 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
         .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
+        .executableTarget(
+            name: "FaultProbe",
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "TestSupport"],
+            path: "Tests/FaultProbe"
+        ),
+        .executableTarget(
+            name: "ParserFuzzer",
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "RuntimeSupport"],
+            path: "Tests/ParserFuzzer"
+        ),
+        .executableTarget(
+            name: "TrafficProbe",
+            dependencies: ["GenAIOtel", "TestSupport"],
+            path: "Tests/TrafficProbe"
+        ),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
@@ -35,7 +50,10 @@ let package = Package(
             dependencies: ["EnginePoller", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
-        .testTarget(name: "IntegrationTests", dependencies: ["GenAIOtel", "TestSupport"]),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["GenAIOtel", "ExitProbe", "FaultProbe", "TrafficProbe", "TestSupport"]
+        ),
         .executableTarget(
             name: "Benchmarks",
             dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "AllocationCount", "TestSupport"],

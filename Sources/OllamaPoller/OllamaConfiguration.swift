@@ -59,3 +59,18 @@ public struct OllamaConfiguration: Sendable {
         return host.url
     }
 }
+
+extension OllamaConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The URL without user info and query, and the settings. No secrets.
+    public var description: String {
+        let place = (try? HTTPEndpoint(url.absoluteString))?.description ?? "unusable URL"
+        let memory = maxVRAMGigabytes.map { "\($0) GiB" } ?? "detected"
+        return "OllamaConfiguration(\(place), every \(interval), GPU memory \(memory))"
+    }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+
+    /// Shows what ``description`` shows, so that `dump` prints no secrets either.
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
+}

@@ -4,6 +4,7 @@ import Foundation
 import GenAIOtel
 import RuntimeSupport
 import Synchronization
+import TestSupport
 
 enum HotPath {
     static func run() -> [Table] {

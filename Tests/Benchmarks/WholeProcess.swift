@@ -49,7 +49,7 @@ struct WholeProcess {
             for (index, program) in [baseline, instrumented].enumerated() {
                 let (process, line) = try program.start(environment)
                 defer { process.stop() }
-                memory[index].values.append(Double(ProcessResources.memory(of: process.pid)))
+                memory[index].values.append(Double(OtherProcess.memory(process.pid)))
                 let times = line.split(separator: " ").compactMap { Double($0) }
                 guard times.count == 2 else { continue }
                 elapsed.values.append(times[0] / 1e6)
@@ -70,10 +70,10 @@ struct WholeProcess {
     private func idleTable(_ program: MinimalUser, _ environment: [String: String]) throws -> Table {
         let (process, _) = try program.start(environment)
         defer { process.stop() }
-        let before = ProcessResources.processorSeconds(of: process.pid)
+        let before = OtherProcess.processorSeconds(process.pid)
         let start = ContinuousClock.now
         Thread.sleep(forTimeInterval: watched / .seconds(1))
-        let used = ProcessResources.processorSeconds(of: process.pid) - before
+        let used = OtherProcess.processorSeconds(process.pid) - before
         let share = 100 * used / (start.duration(to: .now) / .seconds(1))
         return Table(
             title: "At the default intervals, with a collector and an Ollama that answer",

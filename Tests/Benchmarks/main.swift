@@ -11,6 +11,8 @@ let benchmarks = [
     Benchmark("prometheus-parsing", run: PrometheusParsing.run),
     Benchmark("process", isQuick: false) { try WholeProcess().run() },
     Benchmark("ollama-soak", printing: { try OllamaSoak().run() }),
+    Benchmark("soak", printing: { try Soak().run() }),
+    Benchmark("soak-server", printing: { try SoakServer.run() }),
 ]
 
 let arguments = CommandLine.arguments.dropFirst()

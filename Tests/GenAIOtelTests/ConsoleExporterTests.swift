@@ -20,8 +20,9 @@ struct ConsoleExporterTests {
     func block() {
         let written = Monitor<[String]>([])
         let exporter = ConsoleExporter(serviceName: "my\u{1b}[2J server") { text in written.mutate { $0.append(text) } }
-        let result = exporter.export(snapshot, deadline: .now, cancellation: Cancellation())
-        #expect(result == ExportResult(isDelivered: true))
+        exporter.accept(snapshot)
+        #expect(exporter.deliver(deadline: .now, cancellation: Cancellation()))
+        #expect(exporter.statistics.pointsDelivered == 2)
         #expect(
             written.read { $0 } == [
                 #"""
@@ -37,6 +38,9 @@ struct ConsoleExporterTests {
     @Test("output that can't be written is a failed export")
     func closed() {
         let exporter = ConsoleExporter(serviceName: "s") { _ in throw Closed() }
-        #expect(!exporter.export(snapshot, deadline: .now, cancellation: Cancellation()).isDelivered)
+        exporter.accept(snapshot)
+        #expect(!exporter.deliver(deadline: .now, cancellation: Cancellation()))
+        #expect(exporter.deliver(deadline: .now, cancellation: Cancellation()), "that is said once")
+        #expect(exporter.statistics.exportsFailed == 1)
     }
 }

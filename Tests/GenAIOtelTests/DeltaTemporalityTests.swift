@@ -23,19 +23,18 @@ struct DeltaTemporalityTests {
         )
     }
 
-    @Test("the first delta counts from the start, a later one from the last delivery; gauges stay as they are")
+    @Test("the first delta counts from the start, a later one from the one before; gauges stay as they are")
     func deltas() {
         var temporality = DeltaTemporality()
         let first = snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5)
-        let firstDelta = temporality.delta(first)
+        let firstDelta = temporality.next(first)
         #expect(firstDelta.metrics[0] == first.metrics[0])
         #expect(
             firstDelta.metrics[1].data
                 == .sum([NumberPoint(attributes, .int(3))], Accumulation(start: 100, .delta))
         )
-        temporality.delivered(first)
 
-        let second = temporality.delta(snapshot(time: 300, count: 5, buckets: [2, 3], sum: 10))
+        let second = temporality.next(snapshot(time: 300, count: 5, buckets: [2, 3], sum: 10))
         let point = HistogramPoint(attributes, bucketCounts: [0, 2], count: 2, sum: 5.5, range: nil)
         let interval = Accumulation(start: 200, .delta)
         #expect(second.time == 300)
@@ -43,19 +42,22 @@ struct DeltaTemporalityTests {
         #expect(second.metrics[2].data == .histogram([point], bounds: [1], interval))
     }
 
-    @Test("what was not delivered is part of the next delta")
-    func merged() {
-        let temporality = DeltaTemporality()
-        _ = temporality.delta(snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5))
-        let next = temporality.delta(snapshot(time: 300, count: 5, buckets: [2, 3], sum: 10))
-        #expect(next.metrics[1].data == .sum([NumberPoint(attributes, .int(5))], Accumulation(start: 100, .delta)))
+    @Test("what is taken back is part of the next delta; what is older than the last one is not")
+    func takenBack() {
+        var temporality = DeltaTemporality()
+        _ = temporality.next(snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5))
+        _ = temporality.next(snapshot(time: 300, count: 4, buckets: [2, 2], sum: 6))
+        temporality.takeBack(time: 200)
+        temporality.takeBack(time: 300)
+        let next = temporality.next(snapshot(time: 400, count: 5, buckets: [2, 3], sum: 10))
+        #expect(next.metrics[1].data == .sum([NumberPoint(attributes, .int(2))], Accumulation(start: 200, .delta)))
     }
 
     @Test("series in which nothing was counted are left out")
     func unchanged() {
         var temporality = DeltaTemporality()
-        temporality.delivered(snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5))
-        let next = temporality.delta(snapshot(time: 300, count: 3, buckets: [2, 1], sum: 4.5))
+        _ = temporality.next(snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5))
+        let next = temporality.next(snapshot(time: 300, count: 3, buckets: [2, 1], sum: 4.5))
         #expect(next.metrics.map(\.descriptor) == [.requestsRunning])
     }
 }
@@ -69,21 +71,29 @@ struct DeltaExportTests {
         var value: Int
     }
 
-    @Test("ten exports with failures in between add up to what was counted, in intervals without gap or overlap")
-    func tenExports() throws {
-        // Delivered, refused, closed without an answer, and so on.
+    @Test(
+        "exports with failures in between add up to what was counted, in intervals without gap or overlap",
+        arguments: [0, 64]
+    )
+    func withFailures(outageBufferLimit: Int) throws {
+        // In turn: delivered, refused, closed without an answer.
+        let isDown = Monitor(false)
+        let acceptedBodies = Monitor<[Data]>([])
         let server = try LoopbackServer { request in
             let body = String(decoding: request.body, as: UTF8.self)
             if body.contains("\"round 1\"") { return .text("", status: 400) }
-            return body.contains("\"round 2\"") ? .close : .json("{}")
+            if body.contains("\"round 2\""), isDown.read({ $0 }) { return .close }
+            acceptedBodies.mutate { $0.append(request.body) }
+            return .json("{}")
         }
         defer { server.stop() }
         let time = ManualTimeSource()
         let metrics = ServerMetricsCollector(cardinalityLimit: 100, log: LogRecorder().log(), timeSource: time)
-        let configuration = Configuration(environment: [
+        var configuration = Configuration(environment: [
             "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": server.url,
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "DELTA",
         ]).otlp
+        configuration.outageBufferLimit = outageBufferLimit
         let exporter = try OTLPHTTPExporter(
             configuration,
             resource: Resource(["service.name": .string("test")]),
@@ -99,17 +109,18 @@ struct DeltaExportTests {
             metrics.removeModel("round \((round - 1) % 3)")
             metrics.setKVCacheUsage(model: "round \(round % 3)", percent: 1)
             time.advance(by: .seconds(60))
-            let result = exporter.export(
-                metrics.snapshot(time: time.unixNanoseconds),
-                // By the time source there is no time for a second attempt; by the real clock there is enough for the first.
-                deadline: time.now + .milliseconds(1),
-                cancellation: Cancellation()
-            )
-            delivered.append(result.isDelivered)
+            isDown.mutate { $0 = round % 3 == 2 }
+            exporter.accept(metrics.snapshot(time: time.unixNanoseconds))
+            // By the time source there is no time for a second attempt; by the real clock there is enough for the first.
+            let deadline = time.now + .milliseconds(1)
+            delivered.append(exporter.deliver(deadline: deadline, cancellation: Cancellation()))
         }
         #expect(delivered == [true, false, false, true, false, false, true, false, false, true])
 
-        let accepted = try zip(server.requests, delivered).filter(\.1).map { try points(in: $0.0.body) }
+        // Without a buffer, one in three arrives; with it, those that were closed without an answer arrive later.
+        let accepted = try acceptedBodies.read { $0 }.map { try points(in: $0) }
+        #expect(accepted.count == (outageBufferLimit == 0 ? 4 : 7))
+        #expect(exporter.statistics.exportsDelivered == accepted.count)
         let all = accepted.flatMap { $0 }
         for name in ["gen_ai.requests", "gen_ai.server.request.duration", "gen_ai.server.time_to_first_token"] {
             #expect(all.filter { $0.name == name }.reduce(0) { $0 + $1.value } == 75, "\(name)")

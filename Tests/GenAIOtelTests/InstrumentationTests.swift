@@ -19,7 +19,7 @@ struct InstrumentationTests {
         return configuration
     }
 
-    private func exportThreads() -> Int { threadNames().count { $0 == "genai-export" } }
+    private func exportThreads() -> Int { threadNames().count { ["genai-export", "genai-collect"].contains($0) } }
 
     @Test("before instrument() there is no collector; afterwards always the same; after shutdown none again")
     func getter() {
@@ -98,7 +98,7 @@ struct InstrumentationTests {
         let server = try LoopbackServer(always: .json("{}"))
         defer { server.stop() }
         let instrumentation = instrument(configuration(endpoint: server.url))
-        #expect(eventually { exportThreads() == 1 }, "\(exportThreads()) threads")
+        #expect(eventually { exportThreads() == 2 }, "\(exportThreads()) threads")
         #expect(instrumentation.shutdown())
         #expect(instrumentation.shutdown())
         #expect(!instrumentation.forceFlush())

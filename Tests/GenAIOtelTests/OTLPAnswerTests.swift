@@ -95,7 +95,9 @@ struct OTLPAnswerTests {
 
     @Test("failures of the connection are sent again, what is wrong with the answer is not")
     func failures() {
-        for failure in [HTTPFailure.timedOut, .connectionRefused, .connectionLost, .hostNotFound, .other(code: -1)] {
+        for failure in [
+            HTTPFailure.timedOut, .connectionRefused, .connectionLost, .hostNotFound, .handshakeFailed, .other("7"),
+        ] {
             #expect(OTLPAnswer(.failure(failure), now: now) == .retryable(reason: "\(failure)", delay: nil))
         }
         for failure in [HTTPFailure.tlsFailed, .answerTooLarge(limit: 1), .answerEncoded("gzip")] {

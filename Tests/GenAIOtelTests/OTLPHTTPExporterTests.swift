@@ -29,8 +29,21 @@ struct OTLPHTTPExporterTests {
         )
     }
 
-    private func export(_ exporter: OTLPHTTPExporter, within limit: Duration = .seconds(10)) -> ExportResult {
-        exporter.export(snapshot, deadline: .now + limit, cancellation: Cancellation())
+    /// Exports the snapshot and delivers all there is; the outcome, and the requests that it took.
+    private func export(_ exporter: OTLPHTTPExporter, until deadline: ContinuousClock.Instant) -> Outcome {
+        let before = exporter.statistics.requestsSent
+        exporter.accept(snapshot)
+        let isDelivered = exporter.deliver(deadline: deadline, cancellation: Cancellation())
+        return Outcome(isDelivered: isDelivered, requests: exporter.statistics.requestsSent - before)
+    }
+
+    private func export(_ exporter: OTLPHTTPExporter, within limit: Duration = .seconds(10)) -> Outcome {
+        export(exporter, until: .now + limit)
+    }
+
+    private struct Outcome: Equatable {
+        var isDelivered: Bool
+        var requests = 0
     }
 
     @Test("a request has the path, headers and body that OTLP asks for")
@@ -39,7 +52,7 @@ struct OTLPHTTPExporterTests {
         defer { server.stop() }
         let exporter = try exporter(server.url) { $0.headers = ["X-Api-Key": "k=1"] }
         defer { exporter.close() }
-        #expect(export(exporter) == ExportResult(isDelivered: true, requests: 1))
+        #expect(export(exporter) == Outcome(isDelivered: true, requests: 1))
         let request = try #require(server.requests.first)
         #expect(request.method == "POST")
         #expect(request.target == "/v1/metrics")
@@ -86,8 +99,8 @@ struct OTLPHTTPExporterTests {
         let exporter = try exporter(server.url)
         defer { exporter.close() }
         let empty = MetricSnapshot(time: 1, metrics: [])
-        let result = exporter.export(empty, deadline: .now + .seconds(1), cancellation: Cancellation())
-        #expect(result == ExportResult(isDelivered: true))
+        exporter.accept(empty)
+        #expect(exporter.deliver(deadline: .now + .seconds(1), cancellation: Cancellation()))
         #expect(server.requests.isEmpty)
     }
 
@@ -100,7 +113,8 @@ struct OTLPHTTPExporterTests {
         defer { server.stop() }
         let exporter = try exporter(server.url)
         defer { exporter.close() }
-        #expect(export(exporter) == ExportResult(isDelivered: true, requests: 5))
+        #expect(export(exporter).isDelivered)
+        #expect(server.requests.count == 5)
         #expect(Set(server.requests.map(\.body)).count == 1, "the same snapshot each time")
         #expect(recorder.lines(.warning).isEmpty)
     }
@@ -113,7 +127,7 @@ struct OTLPHTTPExporterTests {
         let time = ManualTimeSource()
         let exporter = try exporter(server.url, timeSource: time)
         defer { exporter.close() }
-        for _ in 0..<5 { #expect(export(exporter) == ExportResult(isDelivered: false, requests: 1)) }
+        for _ in 0..<5 { #expect(export(exporter) == Outcome(isDelivered: false, requests: 1)) }
         #expect(recorder.lines(.warning).count == 1)
         time.advance(by: .seconds(61))
         #expect(!export(exporter).isDelivered)
@@ -140,16 +154,16 @@ struct OTLPHTTPExporterTests {
         let time = ManualTimeSource()
         let exporter = try exporter(server.url, timeSource: time)
         defer { exporter.close() }
-        let outcome = Monitor<ExportResult?>(nil)
+        let outcome = Monitor<Outcome?>(nil)
         Thread.detachNewThread {
-            let result = exporter.export(snapshot, deadline: time.now + .seconds(60), cancellation: Cancellation())
+            let result = export(exporter, until: time.now + .seconds(60))
             outcome.mutate { $0 = result }
         }
         #expect(time.waitForSleepers())
         #expect(time.timeUntilNextDeadline == .seconds(7))
         time.advance(by: .seconds(7))
         let result = outcome.wait(until: .now + .seconds(10)) { $0 }
-        #expect(result == ExportResult(isDelivered: true, requests: 2))
+        #expect(result == Outcome(isDelivered: true, requests: 2))
     }
 
     @Test("a Retry-After beyond the deadline fails at once and holds the next exports back until then")
@@ -159,13 +173,12 @@ struct OTLPHTTPExporterTests {
         let time = ManualTimeSource()
         let exporter = try exporter(server.url, timeSource: time)
         defer { exporter.close() }
-        #expect(export(exporter) == ExportResult(isDelivered: false, requests: 1))
-        #expect(export(exporter) == ExportResult(isDelivered: false, requests: 0))
+        #expect(export(exporter) == Outcome(isDelivered: false, requests: 1))
+        #expect(export(exporter) == Outcome(isDelivered: false, requests: 0))
         time.advance(by: .seconds(299))
         #expect(export(exporter, within: .milliseconds(1)).requests == 0)
         time.advance(by: .seconds(1))
-        let result = exporter.export(snapshot, deadline: time.now + .seconds(5), cancellation: Cancellation())
-        #expect(result.requests == 1)
+        #expect(export(exporter, until: time.now + .seconds(5)).requests == 1)
         #expect(server.requests.count == 2)
     }
 
@@ -196,14 +209,16 @@ struct OTLPHTTPExporterTests {
         let exporter = try exporter(server.url, timeSource: time, retryPolicy: RetryPolicy(firstDelay: .seconds(5)))
         defer { exporter.close() }
         let cancellation = Cancellation()
-        let outcome = Monitor<ExportResult?>(nil)
+        exporter.accept(snapshot)
+        let outcome = Monitor<Bool?>(nil)
         Thread.detachNewThread {
-            let result = exporter.export(snapshot, deadline: time.now + .seconds(9), cancellation: cancellation)
+            let result = exporter.deliver(deadline: time.now + .seconds(9), cancellation: cancellation)
             outcome.mutate { $0 = result }
         }
         #expect(time.waitForSleepers())
         cancellation.cancel()
-        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == ExportResult(isDelivered: false, requests: 1))
+        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
+        #expect(exporter.statistics.requestsSent == 1)
     }
 
     @Test("partial success counts and logs what was rejected, with the message made harmless")
@@ -213,7 +228,9 @@ struct OTLPHTTPExporterTests {
         defer { server.stop() }
         let exporter = try exporter(server.url)
         defer { exporter.close() }
-        #expect(export(exporter) == ExportResult(isDelivered: true, rejectedPoints: 1, requests: 1))
+        #expect(export(exporter) == Outcome(isDelivered: true, requests: 1))
+        #expect(exporter.statistics.pointsRejected == 1)
+        #expect(exporter.statistics.pointsDelivered == 0)
         let line = try #require(recorder.lines(.warning).first)
         #expect(line.contains(#"bad\n"#))
         #expect(!line.unicodeScalars.contains { $0.value < 32 })
@@ -229,7 +246,7 @@ struct OTLPHTTPExporterTests {
         }
         let exporter = try exporter(server.url) { $0.headers = ["Authorization": "s3cret"] }
         defer { exporter.close() }
-        #expect(export(exporter) == ExportResult(isDelivered: false, requests: 1))
+        #expect(export(exporter) == Outcome(isDelivered: false, requests: 1))
         #expect(other.requests.isEmpty)
     }
 
@@ -247,10 +264,42 @@ struct OTLPHTTPExporterTests {
         #expect(recorder.messages.allSatisfy { !$0.contains("s3cret") })
     }
 
-    @Test("certificate files that can't be honoured keep export off")
+    @Test("certificate files that can't be honoured keep export off, with the reason")
     func certificates() throws {
-        for path in [\OTLPConfiguration.certificateFile, \.clientCertificateFile, \.clientKeyFile] {
-            #expect(throws: OTLPObstacle.self) { _ = try exporter("http://c") { $0[keyPath: path] = "/file.pem" } }
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("genai-otel-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func file(_ name: String, _ text: String) throws -> String {
+            let url = folder.appendingPathComponent(name)
+            try Data(text.utf8).write(to: url)
+            return url.path
         }
+        let certificate = try file("c.pem", "-----BEGIN CERTIFICATE-----\n")
+        let key = try file("k.pem", "-----BEGIN PRIVATE KEY-----\n")
+        let encrypted = try file("e.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+
+        func obstacle(_ change: (inout OTLPConfiguration) -> Void) -> String? {
+            do {
+                try exporter("https://c", change: change).close()
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+        for path in [\OTLPConfiguration.certificateFile, \.clientCertificateFile, \.clientKeyFile] {
+            #expect(obstacle { $0[keyPath: path] = folder.path + "/none.pem" }?.contains("can't be read") == true)
+            let wrong = path == \.clientKeyFile ? certificate : key
+            #expect(obstacle { $0[keyPath: path] = wrong }?.contains("holds no PEM") == true)
+        }
+        #expect(obstacle { $0.clientCertificateFile = certificate }?.contains("needed together") == true)
+        #expect(obstacle { $0.clientKeyFile = key }?.contains("needed together") == true)
+        #expect(
+            obstacle { ($0.clientCertificateFile, $0.clientKeyFile) = (certificate, encrypted) }?.contains("encrypted")
+                == true
+        )
+        #if os(Linux)
+        #expect(obstacle { ($0.clientCertificateFile, $0.clientKeyFile) = (certificate, key) } == nil)
+        #expect(obstacle { $0.certificateFile = certificate } == nil)
+        #endif
     }
 }

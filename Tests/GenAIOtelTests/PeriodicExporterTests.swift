@@ -11,18 +11,17 @@ private final class RecordingExporter: SnapshotExporter {
 
     struct State {
         var behaviour = Behaviour.deliver
-        var snapshots: [MetricSnapshot] = []
+        var accepted = 0
         var deadlines: [ContinuousClock.Instant] = []
         var isClosed = false
     }
 
     let state = Monitor(State())
 
-    func export(_ snapshot: MetricSnapshot, deadline: ContinuousClock.Instant, cancellation: Cancellation)
-        -> ExportResult
-    {
+    func accept(_ snapshot: MetricSnapshot) { state.mutate { $0.accepted += 1 } }
+
+    func deliver(deadline: ContinuousClock.Instant, cancellation: Cancellation) -> Bool {
         let behaviour = state.mutate { state in
-            state.snapshots.append(snapshot)
             state.deadlines.append(deadline)
             return state.behaviour
         }
@@ -32,13 +31,24 @@ private final class RecordingExporter: SnapshotExporter {
                 let _: Bool? = isCancelled.wait(until: .now + .seconds(10)) { $0 ? true : nil }
             }
         }
-        return ExportResult(isDelivered: behaviour == .deliver, rejectedPoints: 1, requests: 1)
+        return behaviour == .deliver
+    }
+
+    var statistics: ExportStatistics {
+        var result = ExportStatistics()
+        result.exportsDelivered = state.read { $0.accepted }
+        return result
     }
 
     func close() { state.mutate { $0.isClosed = true } }
 
-    func waitForExports(_ count: Int) -> Bool {
-        state.wait(until: .now + .seconds(10)) { $0.snapshots.count >= count ? true : nil } ?? false
+    var accepted: Int { state.read { $0.accepted } }
+    var deliveries: Int { state.read { $0.deadlines.count } }
+
+    func waitFor(accepted: Int, deliveries: Int) -> Bool {
+        state.wait(until: .now + .seconds(10)) { state in
+            state.accepted >= accepted && state.deadlines.count >= deliveries ? true : nil
+        } ?? false
     }
 }
 
@@ -47,59 +57,83 @@ struct PeriodicExporterTests {
     private let time = ManualTimeSource()
     private let recording = RecordingExporter()
 
+    /// Both threads wait for their next turn.
     private func periodic(interval: Duration = .seconds(60), timeout: Duration = .seconds(30)) -> PeriodicExporter {
-        let points = [NumberPoint([], .int(1)), NumberPoint([], .int(2))]
         let exporter = PeriodicExporter(
             exporters: [recording],
             interval: interval,
             timeout: timeout,
             timeSource: time,
-            collect: { MetricSnapshot(time: 1, metrics: [Metric(.up, points)]) }
+            collect: { MetricSnapshot(time: 1, metrics: [Metric(.up, [NumberPoint([], .int(1))])]) }
         )
         exporter.start()
+        #expect(time.waitForSleepers(2))
         return exporter
     }
 
-    @Test("exports come at each interval, the first one after one interval")
+    @Test("snapshots are taken at each interval, the first one after one interval, and delivered at once")
     func interval() {
-        let exporter = periodic()
+        let exporter = periodic(interval: .seconds(10))
         defer { _ = exporter.shutdown(timeout: .seconds(5)) }
-        #expect(time.waitForSleepers())
-        #expect(recording.state.read { $0.snapshots.isEmpty })
+        #expect(recording.accepted == 0)
         for count in 1...3 {
-            #expect(time.waitForSleepers())
-            #expect(time.timeUntilNextDeadline == .seconds(60))
-            time.advance(by: .seconds(60))
-            #expect(recording.waitForExports(count))
+            #expect(time.waitForSleepers(2))
+            #expect(time.timesUntilDeadlines.contains(.seconds(10)))
+            time.advance(by: .seconds(10))
+            #expect(recording.waitFor(accepted: count, deliveries: count))
         }
-        #expect(recording.state.read { $0.snapshots.count } == 3)
+        #expect(recording.accepted == 3)
     }
 
     @Test("intervals that were missed are skipped, and the rate does not drift")
     func missed() {
         let exporter = periodic()
         defer { _ = exporter.shutdown(timeout: .seconds(5)) }
-        #expect(time.waitForSleepers())
         time.advance(by: .seconds(200))
-        #expect(recording.waitForExports(1))
-        #expect(time.waitForSleepers())
-        #expect(time.timeUntilNextDeadline == .seconds(40))
-        #expect(recording.state.read { $0.snapshots.count } == 1)
+        #expect(recording.waitFor(accepted: 1, deliveries: 1))
+        #expect(time.waitForSleepers(2))
+        #expect(time.timesUntilDeadlines.contains(.seconds(40)))
+        #expect(recording.accepted == 1)
+    }
+
+    @Test("snapshots are taken at their interval also while a delivery hangs")
+    func collectsDuringHang() {
+        let exporter = periodic()
+        recording.state.mutate { $0.behaviour = .hangUntilCancelled }
+        for count in 1...5 {
+            #expect(time.waitForSleepers())
+            time.advance(by: .seconds(60))
+            #expect(recording.waitFor(accepted: count, deliveries: 1))
+            #expect(eventually { time.timesUntilDeadlines.contains(.seconds(60)) })
+        }
+        #expect(recording.deliveries == 1)
+        #expect(!exporter.shutdown(timeout: .zero))
+    }
+
+    @Test("what waits is delivered again every fifteen seconds, without a new snapshot")
+    func outageRetry() {
+        let exporter = periodic()
+        defer { _ = exporter.shutdown(timeout: .seconds(5)) }
+        for count in 1...3 {
+            #expect(time.waitForSleepers(2))
+            time.advance(by: .seconds(15))
+            #expect(recording.waitFor(accepted: 0, deliveries: count))
+        }
+        #expect(recording.accepted == 0)
     }
 
     @Test("a flush exports at once, keeps the schedule and tells the outcome")
     func flush() {
         let exporter = periodic()
         defer { _ = exporter.shutdown(timeout: .seconds(5)) }
-        #expect(time.waitForSleepers())
         time.advance(by: .seconds(10))
         #expect(exporter.flush(timeout: .seconds(5)))
         recording.state.mutate { $0.behaviour = .fail }
         #expect(!exporter.flush(timeout: .seconds(5)))
-        #expect(recording.state.read { $0.snapshots.count } == 2)
+        #expect(recording.accepted == 2)
         #expect(recording.state.read { $0.deadlines.first } == time.now + .seconds(5), "a flush's export ends in time")
-        #expect(time.waitForSleepers())
-        #expect(time.timeUntilNextDeadline == .seconds(50))
+        #expect(time.waitForSleepers(2))
+        #expect(time.timesUntilDeadlines.contains(.seconds(50)))
     }
 
     @Test("an export may take as long as the export timeout")
@@ -110,13 +144,12 @@ struct PeriodicExporterTests {
         #expect(recording.state.read { $0.deadlines.first } == time.now + .seconds(3))
     }
 
-    @Test("a flush gives up an export that hangs after half its time, and then exports itself")
+    @Test("a flush gives up a delivery that hangs after half its time, and then delivers itself")
     func flushAgainstHang() {
         let exporter = periodic()
         recording.state.mutate { $0.behaviour = .hangUntilCancelled }
-        #expect(time.waitForSleepers())
         time.advance(by: .seconds(60))
-        #expect(recording.waitForExports(1))
+        #expect(recording.waitFor(accepted: 1, deliveries: 1))
         recording.state.mutate { $0.behaviour = .deliver }
 
         let outcome = Monitor<Bool?>(nil)
@@ -124,10 +157,14 @@ struct PeriodicExporterTests {
             let result = exporter.flush(timeout: .seconds(4))
             outcome.mutate { $0 = result }
         }
-        #expect(time.waitForSleepers(), "the flush waits for the hanging export")
+        #expect(recording.waitFor(accepted: 2, deliveries: 1))
+        #expect(
+            eventually { time.timesUntilDeadlines.contains(.seconds(2)) },
+            "the flush waits for the hanging delivery"
+        )
         time.advance(by: .seconds(2))
         #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == true)
-        #expect(recording.state.read { $0.snapshots.count } == 2)
+        #expect(recording.waitFor(accepted: 2, deliveries: 2))
         #expect(exporter.shutdown(timeout: .seconds(5)))
     }
 
@@ -140,8 +177,8 @@ struct PeriodicExporterTests {
             let result = exporter.flush(timeout: .seconds(4))
             outcome.mutate { $0 = result }
         }
-        #expect(recording.waitForExports(1))
-        #expect(time.waitForSleepers())
+        #expect(recording.waitFor(accepted: 1, deliveries: 1))
+        #expect(eventually { time.timesUntilDeadlines.contains(.seconds(4)) })
         time.advance(by: .seconds(4))
         #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
         recording.state.mutate { $0.behaviour = .fail }
@@ -161,29 +198,27 @@ struct PeriodicExporterTests {
         #expect(exporter.shutdown(timeout: .seconds(5)))
     }
 
-    @Test("shutdown exports a last time, closes the exporters and ends the thread")
+    @Test("shutdown exports a last time, closes the exporters and ends the threads")
     func shutdown() {
         let exporter = periodic()
         #expect(exporter.shutdown(timeout: .seconds(5)))
-        #expect(recording.state.read { $0.snapshots.count } == 1)
+        #expect(recording.accepted == 1)
         #expect(recording.state.read { $0.isClosed })
         #expect(!exporter.flush(timeout: .seconds(5)), "nothing is exported after it")
     }
 
-    @Test("statistics count exports and points by what became of them")
+    @Test("statistics are the sum over the exporters")
     func statistics() {
-        let exporter = periodic()
-        _ = exporter.flush(timeout: .seconds(5))
-        recording.state.mutate { $0.behaviour = .fail }
-        _ = exporter.shutdown(timeout: .seconds(5))
-        var expected = ExportStatistics()
-        expected.requestsSent = 2
-        expected.exportsDelivered = 1
-        expected.exportsFailed = 1
-        expected.pointsDelivered = 1
-        expected.pointsRejected = 1
-        expected.pointsDropped = 2
-        #expect(exporter.statistics == expected)
+        let exporter = PeriodicExporter(
+            exporters: [recording, recording],
+            interval: .seconds(60),
+            timeout: .seconds(30),
+            timeSource: time,
+            collect: { MetricSnapshot(time: 1, metrics: []) }
+        )
+        exporter.start()
+        #expect(exporter.shutdown(timeout: .seconds(5)))
+        #expect(exporter.statistics.exportsDelivered == 4)
     }
 }
 

@@ -13,6 +13,12 @@ enum Program: String {
     case receiver = "OTLP_RECEIVER"
     /// A Python that has what the receiver needs.
     case receiverPython = "OTLP_RECEIVER_PYTHON"
+    /// The openssl program, version 3.
+    case openssl = "OPENSSL"
+    /// A check of Grafana dashboards: a Python script that takes a dashboard and the URL of a Prometheus.
+    case dashboardCheck = "DASHBOARD_CHECK"
+    /// A Python that has what that check needs.
+    case dashboardCheckPython = "DASHBOARD_CHECK_PYTHON"
 
     var path: String? {
         ProcessInfo.processInfo.environment[rawValue].flatMap { $0.isEmpty ? nil : $0 }

@@ -8,6 +8,8 @@ package final class ChildProcess: Sendable {
     private struct State {
         var lines: [String] = []
         var hasEnded = false
+        /// Its output is read by another thread, which may lag behind its end.
+        var hasOutputEnded = false
     }
 
     private let process: Process
@@ -31,13 +33,17 @@ package final class ChildProcess: Sendable {
 
     package var pid: Int32 { process.processIdentifier }
     package var isRunning: Bool { !state.read { $0.hasEnded } }
+    /// The status of a program that has ended by itself; nil while it runs, and for one that a signal has ended.
+    package var exitStatus: Int32? {
+        !isRunning && process.terminationReason == .exit ? process.terminationStatus : nil
+    }
     package var lines: [String] { state.read { $0.lines } }
 
     /// Waits for a line that contains `text`; nil if none comes within `limit` or before the program's end.
     package func waitForLine(containing text: String, limit: Duration = .seconds(60)) -> String? {
         let found: String?? = state.wait(until: .now + limit) { state in
             if let line = state.lines.first(where: { $0.contains(text) }) { return .some(line) }
-            return state.hasEnded ? .some(nil) : nil
+            return state.hasEnded && state.hasOutputEnded ? .some(nil) : nil
         }
         return found ?? nil
     }
@@ -72,6 +78,7 @@ package final class ChildProcess: Sendable {
                     state.mutate { $0.lines.append(line) }
                 }
             }
+            state.mutate { $0.hasOutputEnded = true }
         }
         thread.start()
     }

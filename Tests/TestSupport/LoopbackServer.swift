@@ -34,6 +34,14 @@ package enum LoopbackAnswer: Sendable {
     /// Without a pause, libcurl on Linux may read on and on in one call, and for as long as it does, no other request of
     /// the process makes progress: URLSession has one queue for all.
     case flood
+    /// The same without any pause.
+    case torrent
+    /// A head that never ends, without a pause.
+    case endlessHead
+    /// One line of a head that never ends, without a pause.
+    case endlessHeadLine
+    /// `100 Continue` again and again, without a pause.
+    case endlessInterimAnswers
 
     package static func json(_ text: String, status: Int = 200) -> LoopbackAnswer {
         .response(status, headers: ["Content-Type": "application/json"], body: Data(text.utf8))
@@ -59,11 +67,15 @@ package final class LoopbackServer: Sendable {
     package let port: Int
     private let listener: Int32
     private let handler: Handler
+    private let keepsRequests: Bool
     private let state = Monitor(State())
 
     /// Starts serving at once.
-    package init(_ handler: @escaping Handler) throws {
+    ///
+    /// - Parameter keepsRequests: whether ``requests`` holds them; not for a server that is asked without end.
+    package init(keepsRequests: Bool = true, _ handler: @escaping Handler) throws {
         self.handler = handler
+        self.keepsRequests = keepsRequests
         (listener, port) = try TCPSocket.listen()
         run(serve)
     }
@@ -123,7 +135,7 @@ package final class LoopbackServer: Sendable {
     private func converse(_ descriptor: Int32, _ number: Int) {
         var reader = HTTPRequestReader(descriptor: descriptor, connection: number)
         while let request = reader.next() {
-            state.mutate { $0.requests.append(request) }
+            if keepsRequests { state.mutate { $0.requests.append(request) } }
             guard perform(handler(request), on: descriptor) else { break }
         }
         state.mutate { state in
@@ -160,7 +172,29 @@ package final class LoopbackServer: Sendable {
             var isOpen = TCPSocket.send(Data("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".utf8), to: descriptor)
             while isOpen, !isStopped(within: .milliseconds(1)) { isOpen = TCPSocket.send(block, to: descriptor) }
             return false
+        case .torrent:
+            sendEndlessly(
+                Data(repeating: 32, count: 65_536),
+                after: "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+                descriptor
+            )
+            return false
+        case .endlessHead:
+            let field = "X-Field: \(String(repeating: "x", count: 8000))\r\n"
+            sendEndlessly(Data(field.utf8), after: "HTTP/1.1 200 OK\r\n", descriptor)
+            return false
+        case .endlessHeadLine:
+            sendEndlessly(Data(repeating: 120, count: 65_536), after: "HTTP/1.1 200 OK\r\nX-Field: ", descriptor)
+            return false
+        case .endlessInterimAnswers:
+            sendEndlessly(Data("HTTP/1.1 100 Continue\r\n\r\n".utf8), after: "", descriptor)
+            return false
         }
+    }
+
+    private func sendEndlessly(_ block: Data, after beginning: String, _ descriptor: Int32) {
+        var isOpen = TCPSocket.send(Data(beginning.utf8), to: descriptor)
+        while isOpen, !state.read({ $0.isStopped }) { isOpen = TCPSocket.send(block, to: descriptor) }
     }
 
     private func isStopped(within interval: Duration) -> Bool {

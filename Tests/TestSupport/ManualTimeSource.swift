@@ -56,6 +56,11 @@ package final class ManualTimeSource: TimeSource {
         state.read { state in state.deadlines.values.min().map { state.now.duration(to: $0) } }
     }
 
+    /// The time from now until each of the moments that threads wait for.
+    package var timesUntilDeadlines: Set<Duration> {
+        state.read { state in Set(state.deadlines.values.map { state.now.duration(to: $0) }) }
+    }
+
     package func wait<Value, Result>(
         on monitor: Monitor<Value>,
         until deadline: ContinuousClock.Instant?,

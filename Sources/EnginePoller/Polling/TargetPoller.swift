@@ -5,7 +5,7 @@ import Foundation
 /// Reads an engine by its metrics page.
 final class TargetPoller: ServerPoller {
     private struct State {
-        var client: HTTPClient?
+        var client: (any HTTPTransport)?
         var engine: String?
     }
 
@@ -61,9 +61,9 @@ final class TargetPoller: ServerPoller {
         }
     }
 
-    private func client() -> HTTPClient {
+    private func client() -> any HTTPTransport {
         state.withLock { state in
-            let client = state.client ?? HTTPClient(userAgent: PackageInfo.userAgent)
+            let client = state.client ?? HTTPTransports.best(userAgent: PackageInfo.userAgent)
             state.client = client
             return client
         }

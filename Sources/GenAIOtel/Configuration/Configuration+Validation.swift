@@ -10,10 +10,9 @@ extension Configuration {
         result.mend(\.exportInterval, "exportInterval", default: Self.defaultExportInterval)
         result.mend(\.exportTimeout, "exportTimeout", default: Self.defaultExportTimeout)
         result.mend(\.otlp.timeout, "otlp.timeout", default: OTLPConfiguration.defaultTimeout)
-        if result.cardinalityLimit < 1 {
-            result.warnings.append("cardinalityLimit is \(cardinalityLimit), less than 1; 1 is used")
-            result.cardinalityLimit = 1
-        }
+        result.mend(\.cardinalityLimit, "cardinalityLimit", atLeast: 1)
+        result.mend(\.otlp.outageBufferLimit, "otlp.outageBufferLimit", atLeast: 0)
+        result.mend(\.otlp.outageBufferByteLimit, "otlp.outageBufferByteLimit", atLeast: 0)
         if result.serviceName.isEmpty { result.serviceName = Self.defaultServiceName }
         result.mendHeaders()
         return result
@@ -33,6 +32,17 @@ extension Configuration {
         }
     }
 
+    private mutating func mend(
+        _ number: WritableKeyPath<Configuration, Int>,
+        _ name: String,
+        atLeast least: Int
+    ) {
+        let value = self[keyPath: number]
+        guard value < least else { return }
+        warnings.append("\(name) is \(value), less than \(least); \(least) is used")
+        self[keyPath: number] = least
+    }
+
     /// A line break in a header's value would be a header of its own.
     private mutating func mendHeaders() {
         for (name, value) in otlp.headers where !HTTPHeader.isValid(name: name, value: value) {
@@ -48,16 +58,26 @@ struct OTLPObstacle: Error, CustomStringConvertible {
 }
 
 extension OTLPConfiguration {
-    /// The endpoint to post to; throws ``OTLPObstacle`` if metrics can't be sent there as configured.
+    /// The endpoint to post to; throws ``OTLPObstacle`` if that is none.
     func validEndpoint() throws -> HTTPEndpoint {
-        // URLSession on Linux knows the system's certificates only. To go on with those would be weaker trust than asked for.
-        guard certificateFile == nil, clientCertificateFile == nil, clientKeyFile == nil else {
-            throw OTLPObstacle(description: "certificate files are configured, and this version can't honour them")
-        }
         do {
             return try HTTPEndpoint(endpoint.absoluteString)
         } catch {
             throw OTLPObstacle(description: "the endpoint \(error)")
+        }
+    }
+
+    /// What to post with; throws ``OTLPObstacle`` if the certificate files can't be honoured.
+    func transport(userAgent: String) throws -> any HTTPTransport {
+        let tls = TLSFiles(
+            certificateAuthorities: certificateFile,
+            clientCertificate: clientCertificateFile,
+            clientKey: clientKeyFile
+        )
+        do {
+            return try HTTPTransports.best(userAgent: userAgent, tls: tls)
+        } catch {
+            throw OTLPObstacle(description: "\(error)")
         }
     }
 }

@@ -25,15 +25,22 @@ public struct OTLPConfiguration: Sendable {
     /// Since when counters and histograms count. `..._METRICS_TEMPORALITY_PREFERENCE`, default cumulative.
     public var temporality: Temporality
 
+    /// How many exports are kept while the collector is away, and then delivered in order, each with its own time; the
+    /// oldest is dropped for a new one. 0 or more: 0 drops what can't be delivered. Default 64.
+    public var outageBufferLimit = 64
+
+    /// How large these exports may be together, as they are sent, in bytes; 0 or more. Default 16 MiB.
+    public var outageBufferByteLimit = 16 * 1024 * 1024
+
     /// PEM file with the certificate authorities to trust instead of the system's. `..._CERTIFICATE`.
     ///
-    /// URLSession can't honour this on Linux. Where it can't be honoured nothing is exported: trust is never weakened.
+    /// Honoured on Linux, through libcurl. If it can't be, nothing is exported: trust is never weakened.
     public var certificateFile: String?
 
     /// PEM file with the certificate to identify with. `..._CLIENT_CERTIFICATE`; see ``certificateFile``.
     public var clientCertificateFile: String?
 
-    /// PEM file with the key of ``clientCertificateFile``. `..._CLIENT_KEY`; see ``certificateFile``.
+    /// PEM file with the key of ``clientCertificateFile``, not encrypted. `..._CLIENT_KEY`; see ``certificateFile``.
     public var clientKeyFile: String?
 
     /// Since when an exported counter or histogram counts (OTLP exporter specification, "temporality preference").

@@ -2,8 +2,15 @@
 
 import Foundation
 
-/// Writes one block of text per export to standard output.
+/// Writes one block of text per export to standard output, when the snapshot is accepted.
 struct ConsoleExporter: SnapshotExporter {
+    private struct State {
+        var statistics = ExportStatistics()
+        /// Whether something could not be written since the last delivery.
+        var hasLost = false
+    }
+
+    private let state = Locked(State())
     private let serviceName: String
     private let write: @Sendable (String) throws -> Void
 
@@ -17,15 +24,27 @@ struct ConsoleExporter: SnapshotExporter {
         self.write = write
     }
 
-    func export(
-        _ snapshot: MetricSnapshot,
-        deadline: ContinuousClock.Instant,
-        cancellation: Cancellation
-    ) -> ExportResult {
+    func accept(_ snapshot: MetricSnapshot) {
         // A block is one write, so that it stays together among the application's own output.
         let isWritten = (try? write(Self.text(snapshot, serviceName: serviceName))) != nil
-        return ExportResult(isDelivered: isWritten)
+        state.withLock { state in
+            if isWritten {
+                state.statistics.countDelivered(points: snapshot.pointCount, rejected: 0)
+            } else {
+                state.statistics.countDropped(points: snapshot.pointCount)
+                state.hasLost = true
+            }
+        }
     }
+
+    func deliver(deadline: ContinuousClock.Instant, cancellation: Cancellation) -> Bool {
+        state.withLock { state in
+            defer { state.hasLost = false }
+            return !state.hasLost
+        }
+    }
+
+    var statistics: ExportStatistics { state.withLock { $0.statistics } }
 
     func close() {}
 

@@ -1,31 +1,46 @@
 // What has become of the exports so far.
 
 /// Counts of exports since `instrument()`. With several exporters, their sum.
+///
+/// An export is one snapshot of all metrics. Each is delivered, has failed, waits in the outage buffer or is under way.
 public struct ExportStatistics: Sendable, Equatable {
-    /// Requests sent, repetitions included.
+    /// Requests sent, repetitions included, but for the one that libcurl makes by itself when a kept connection is dead.
     public internal(set) var requestsSent = 0
     /// Exports that were delivered.
     public internal(set) var exportsDelivered = 0
-    /// Exports that were not delivered.
+    /// Exports that were given up: refused by the collector, or dropped because they could not be kept any longer.
     public internal(set) var exportsFailed = 0
+    /// Exports that wait now for their turn or for the collector to come back.
+    public internal(set) var exportsBuffered = 0
     /// Points that arrived.
     public internal(set) var pointsDelivered = 0
     /// Points that the receiver rejected out of an export that it accepted (OTLP's partial success).
     public internal(set) var pointsRejected = 0
-    /// Points of exports that were not delivered.
+    /// Points of exports that were given up.
     public internal(set) var pointsDropped = 0
 
-    mutating func add(_ result: ExportResult, points: Int) {
-        requestsSent += result.requests
-        if result.isDelivered {
-            // A receiver can claim to have rejected more than it was sent.
-            let rejected = min(result.rejectedPoints, points)
-            exportsDelivered += 1
-            pointsDelivered += points - rejected
-            pointsRejected += rejected
-        } else {
-            exportsFailed += 1
-            pointsDropped += points
-        }
+    mutating func countDelivered(points: Int, rejected: Int) {
+        // A receiver can claim to have rejected more than it was sent.
+        let rejected = min(rejected, points)
+        exportsDelivered += 1
+        pointsDelivered += points - rejected
+        pointsRejected += rejected
+    }
+
+    mutating func countDropped(points: Int) {
+        exportsFailed += 1
+        pointsDropped += points
+    }
+
+    static func + (left: ExportStatistics, right: ExportStatistics) -> ExportStatistics {
+        var result = left
+        result.requestsSent += right.requestsSent
+        result.exportsDelivered += right.exportsDelivered
+        result.exportsFailed += right.exportsFailed
+        result.exportsBuffered += right.exportsBuffered
+        result.pointsDelivered += right.pointsDelivered
+        result.pointsRejected += right.pointsRejected
+        result.pointsDropped += right.pointsDropped
+        return result
     }
 }

@@ -1,23 +1,22 @@
-// What the export thread does, and what others can learn of it.
+// What the collecting and the exporting thread do, and what others can learn of it.
 
-/// Takes a snapshot, hands it to the exporters and keeps account of it.
+/// Takes snapshots, hands them to the exporters and has them delivered.
 ///
-/// Exports that somebody waits for are numbered from 1; one export serves all who asked before it began.
+/// Exports that somebody waits for are numbered from 1; one snapshot and one delivery serve all who asked before they began.
 final class ExportWorker: Sendable {
     private struct Progress {
-        var requested = 0
+        /// The last request that was made, whose snapshot was taken, whose outcome is known.
+        var requested = 0, collected = 0, completed = 0
         var requestDeadline: ContinuousClock.Instant?
         var inFlight: InFlight?
-        var completed = 0
-        var lastDelivered = false
-        var statistics = ExportStatistics()
+        var isCompletedDelivered = false
 
-        /// Whether an export that covers the request has at least begun.
+        /// Whether a delivery that covers the request has at least begun.
         func hasBegun(_ request: Int) -> Bool { completed >= request || (inFlight?.covers ?? 0) >= request }
     }
 
     private struct InFlight {
-        /// The last request that this export serves.
+        /// The last request that this delivery serves.
         var covers: Int
         var cancellation: Cancellation
     }
@@ -40,39 +39,41 @@ final class ExportWorker: Sendable {
         self.collect = collect
     }
 
-    var statistics: ExportStatistics { progress.read { $0.statistics } }
+    var statistics: ExportStatistics { exporters.map(\.statistics).reduce(ExportStatistics(), +) }
 
-    /// Exports once, on the calling thread, for all requests made so far.
+    /// Takes one snapshot, on the calling thread, for all requests made so far. Waits for nobody.
+    func collectOnce() {
+        let covers = progress.read { $0.requested }
+        let snapshot = collect()
+        for exporter in exporters { exporter.accept(snapshot) }
+        progress.mutate { $0.collected = covers }
+    }
+
+    /// Delivers what was collected so far, on the calling thread.
     ///
-    /// - Parameter stop: cancels the export.
-    func exportOnce(_ stop: Cancellation) {
+    /// - Parameter stop: cancels the delivery.
+    func deliverOnce(_ stop: Cancellation) {
         let cancellation = Cancellation()
-        let deadline = progress.mutate { progress in
-            let isRequested = progress.requested > progress.completed
-            progress.inFlight = InFlight(covers: progress.requested, cancellation: cancellation)
-            defer { progress.requestDeadline = nil }
+        let (covers, deadline) = progress.mutate { progress in
+            progress.inFlight = InFlight(covers: progress.collected, cancellation: cancellation)
             let own = timeSource.now + timeout
-            return isRequested ? min(progress.requestDeadline ?? own, own) : own
+            let isRequested = progress.collected > progress.completed
+            return (progress.collected, isRequested ? min(progress.requestDeadline ?? own, own) : own)
         }
         let isDelivered = stop.withAction({ cancellation.cancel() }) {
-            export(deadline: deadline, cancellation: cancellation)
+            exporters.reduce(true) { $1.deliver(deadline: deadline, cancellation: cancellation) && $0 }
         }
         progress.mutate { progress in
-            progress.completed = progress.inFlight?.covers ?? progress.completed
             progress.inFlight = nil
-            progress.lastDelivered = isDelivered
+            guard covers > progress.completed else { return }
+            progress.completed = covers
+            progress.isCompletedDelivered = isDelivered
+            if progress.requested == covers { progress.requestDeadline = nil }
         }
     }
 
-    private func export(deadline: ContinuousClock.Instant, cancellation: Cancellation) -> Bool {
-        let snapshot = collect()
-        var isDelivered = true
-        for exporter in exporters {
-            let result = exporter.export(snapshot, deadline: deadline, cancellation: cancellation)
-            progress.mutate { $0.statistics.add(result, points: snapshot.pointCount - result.unchangedPoints) }
-            isDelivered = isDelivered && result.isDelivered
-        }
-        return isDelivered
+    func close() {
+        for exporter in exporters { exporter.close() }
     }
 
     // MARK: For those who wait
@@ -88,7 +89,7 @@ final class ExportWorker: Sendable {
         }
     }
 
-    /// Waits until an export that covers the request has begun; at the deadline, cancels the one that stands in its way.
+    /// Waits until a delivery that covers the request has begun; at the deadline, cancels the one that stands in its way.
     func makeWay(for request: Int, until deadline: ContinuousClock.Instant) {
         let hasBegun = timeSource.wait(on: progress, until: deadline) { $0.hasBegun(request) ? true : nil }
         guard hasBegun == nil else { return }
@@ -98,11 +99,7 @@ final class ExportWorker: Sendable {
     /// Waits for the outcome of a request; nil if there is none at the deadline.
     func outcome(of request: Int, until deadline: ContinuousClock.Instant) -> Bool? {
         timeSource.wait(on: progress, until: deadline) { progress in
-            progress.completed >= request ? progress.lastDelivered : nil
+            progress.completed >= request ? progress.isCompletedDelivered : nil
         }
-    }
-
-    func close() {
-        for exporter in exporters { exporter.close() }
     }
 }

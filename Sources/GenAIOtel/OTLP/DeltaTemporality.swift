@@ -1,27 +1,31 @@
-// From what was counted since the beginning to what was counted since the last export that arrived.
+// From what was counted since the beginning to what was counted since the last export.
 
 /// Turns cumulative snapshots into delta ones (OpenTelemetry metrics data model, "Temporality").
 ///
-/// What has arrived last is kept and subtracted. So an export that fails loses nothing: the next one covers its time too,
-/// and the intervals of what arrives follow one another without gap or overlap.
+/// The snapshot before is kept and subtracted, so the intervals of what is made follow one another without gap or overlap.
+/// One that is given up before the next is made is taken back: the next one then covers its time too.
 struct DeltaTemporality: Sendable {
-    private var lastDelivered: MetricSnapshot?
+    private var last: MetricSnapshot?
+    private var beforeLast: MetricSnapshot?
 
-    /// The snapshot with sums and histograms since the last delivery; series in which nothing was counted are left out.
+    /// The snapshot with sums and histograms since the one before; series in which nothing was counted are left out.
     ///
     /// Minimum and maximum of an interval can't be told from those since the beginning, and are left out too.
-    func delta(_ snapshot: MetricSnapshot) -> MetricSnapshot {
+    mutating func next(_ snapshot: MetricSnapshot) -> MetricSnapshot {
+        defer { (beforeLast, last) = (last, snapshot) }
         var previous: [MetricDescriptor: MetricData] = [:]
-        for metric in lastDelivered?.metrics ?? [] { previous[metric.descriptor] = metric.data }
+        for metric in last?.metrics ?? [] { previous[metric.descriptor] = metric.data }
         let metrics = snapshot.metrics.map { metric in
             Metric(metric.descriptor, delta(metric.data, since: previous[metric.descriptor]))
         }
         return MetricSnapshot(time: snapshot.time, metrics: metrics.filter { $0.data.pointCount > 0 })
     }
 
-    /// Notes that what was made of a cumulative snapshot has arrived.
-    mutating func delivered(_ snapshot: MetricSnapshot) {
-        lastDelivered = snapshot
+    /// Takes back the last delta, if that is the one of the given time.
+    mutating func takeBack(time: UInt64) {
+        guard let last, last.time == time else { return }
+        self.last = beforeLast
+        beforeLast = nil
     }
 
     private func delta(_ current: MetricData, since previous: MetricData?) -> MetricData {
@@ -44,7 +48,7 @@ struct DeltaTemporality: Sendable {
     }
 
     private func interval(_ accumulation: Accumulation) -> Accumulation {
-        Accumulation(start: lastDelivered?.time ?? accumulation.start, .delta)
+        Accumulation(start: last?.time ?? accumulation.start, .delta)
     }
 }
 

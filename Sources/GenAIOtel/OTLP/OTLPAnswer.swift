@@ -11,14 +11,17 @@ enum OTLPAnswer: Equatable {
     /// Not accepted, and never will be.
     case refused(reason: String)
 
-    /// - Parameter now: the date, for a `Retry-After` that is a date.
-    init(_ result: Result<HTTPResponse, HTTPFailure>, now: Date) {
+    /// - Parameters:
+    ///   - now: the date, for a `Retry-After` that is a date.
+    ///   - secrets: what the request carried and no message may repeat.
+    init(_ result: Result<HTTPResponse, HTTPFailure>, now: Date, secrets: Secrets = Secrets()) {
         switch result {
         case .success(let response):
-            self.init(response, now: now)
+            self.init(response, now: now, secrets)
         case .failure(let failure):
             switch failure {
-            case .timedOut, .cancelled, .connectionRefused, .connectionLost, .hostNotFound, .other:
+            case .timedOut, .cancelled, .connectionRefused, .connectionLost, .hostNotFound,
+                .handshakeFailed, .other:
                 self = .retryable(reason: "\(failure)", delay: nil)
             case .tlsFailed, .answerTooLarge, .answerEncoded:
                 self = .refused(reason: "\(failure)")
@@ -26,21 +29,21 @@ enum OTLPAnswer: Equatable {
         }
     }
 
-    private init(_ response: HTTPResponse, now: Date) {
+    private init(_ response: HTTPResponse, now: Date, _ secrets: Secrets) {
         switch response.status {
         case 200...299:
-            self.init(accepted: response)
+            self.init(accepted: response, secrets)
         case 429, 502, 503, 504:
             let delay = response.headers["retry-after"].flatMap { RetryAfter.delay($0, now: now) }
             self = .retryable(reason: "status \(response.status)", delay: delay)
         case 300...399:
             self = .refused(reason: "status \(response.status): redirects are not followed")
         default:
-            self = .refused(reason: "status \(response.status)\(Self.excerpt(of: response))")
+            self = .refused(reason: "status \(response.status)\(Self.excerpt(of: response, secrets))")
         }
     }
 
-    private init(accepted response: HTTPResponse) {
+    private init(accepted response: HTTPResponse, _ secrets: Secrets) {
         let type = response.headers["content-type"]?.lowercased() ?? ""
         guard !response.body.isEmpty, !type.hasPrefix("application/x-protobuf") else {
             self = .delivered(rejectedPoints: 0, message: nil)
@@ -49,14 +52,16 @@ enum OTLPAnswer: Equatable {
         let data = Data(response.body)
         guard let json = try? JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed) else {
             // For instance a captive portal's page: whoever answered was no collector.
-            self = .refused(reason: "status \(response.status), but not from a collector\(Self.excerpt(of: response))")
+            self = .refused(
+                reason: "status \(response.status), but not from a collector\(Self.excerpt(of: response, secrets))"
+            )
             return
         }
         let partialSuccess = (json as? [String: Any])?["partialSuccess"] as? [String: Any]
         let message = partialSuccess?["errorMessage"] as? String
         self = .delivered(
             rejectedPoints: Self.count(partialSuccess?["rejectedDataPoints"]),
-            message: message?.isEmpty == false ? message : nil
+            message: message?.isEmpty == false ? message.map(secrets.hidden) : nil
         )
     }
 
@@ -69,9 +74,11 @@ enum OTLPAnswer: Equatable {
         }
     }
 
-    private static func excerpt(of response: HTTPResponse) -> String {
+    private static func excerpt(of response: HTTPResponse, _ secrets: Secrets) -> String {
         guard !response.body.isEmpty else { return "" }
-        let type = response.headers["content-type"].map { quoted($0, limit: 50) } ?? "no content type"
-        return " (\(type): \(quoted(String(decoding: response.body.prefix(400), as: UTF8.self))))"
+        let type = response.headers["content-type"].map { quoted(secrets.hidden(in: $0), limit: 50) }
+        // Hidden before it is cut: half a secret is not to be seen either.
+        let text = secrets.hidden(in: String(decoding: response.body.prefix(65_536), as: UTF8.self))
+        return " (\(type ?? "no content type"): \(quoted(text)))"
     }
 }

@@ -11,6 +11,10 @@ import FoundationNetworking
 /// Beyond URLSession's own: a deadline for the whole exchange (its timeouts count idle time only), a limit for the answer,
 /// no redirects (headers would travel with them to another host), no compressed answers, no cookies, cache or stored
 /// credentials. Thread-safe.
+///
+/// What URLSession on Linux can't be held to is the limit itself: it receives as fast as the network delivers, hands on as
+/// fast as it can, and bounds nothing in between. So a server that has flooded this client once is asked through libcurl
+/// from then on, where that is there.
 package final class HTTPClient: HTTPTransport {
     /// The largest answer that is read.
     package static let defaultAnswerLimit = 4 * 1024 * 1024
@@ -18,18 +22,23 @@ package final class HTTPClient: HTTPTransport {
     /// How long a cancelled request may take to let go of its connection before the whole session is given up.
     private static let cancellationGrace: Duration = .milliseconds(200)
 
-    private enum SessionState {
+    /// What the next request goes through.
+    private enum Way {
         case none
-        case open(URLSession)
+        case session(URLSession)
+        /// After a flood.
+        case bounded(any HTTPTransport)
         case closed
     }
 
     private let exchanges: HTTPExchanges
     private let userAgent: String
-    private let session = Locked(SessionState.none)
+    private let answerLimit: Int
+    private let way = Locked(Way.none)
 
     package init(userAgent: String, answerLimit: Int = HTTPClient.defaultAnswerLimit) {
         self.userAgent = userAgent
+        self.answerLimit = answerLimit
         exchanges = HTTPExchanges(answerLimit: answerLimit)
     }
 
@@ -40,12 +49,46 @@ package final class HTTPClient: HTTPTransport {
         deadline: ContinuousClock.Instant,
         cancellation: Cancellation
     ) -> Result<HTTPResponse, HTTPFailure> {
-        let remaining = ContinuousClock.now.duration(to: deadline)
         guard !cancellation.isCancelled else { return .failure(.cancelled) }
-        guard remaining > .zero else { return .failure(.timedOut) }
-        guard let session = openSession() else { return .failure(.cancelled) }
+        guard ContinuousClock.now < deadline else { return .failure(.timedOut) }
+        switch openWay() {
+        case .session(let session): return send(request, through: session, deadline, cancellation)
+        case .bounded(let transport): return transport.send(request, deadline: deadline, cancellation: cancellation)
+        case .none, .closed: return .failure(.cancelled)
+        }
+    }
 
-        let task = session.dataTask(with: urlRequest(for: request, idleLimit: remaining + .seconds(1)))
+    package func close() {
+        let old = way.withLock { way in
+            defer { way = .closed }
+            return way
+        }
+        switch old {
+        case .session(let session): session.invalidateAndCancel()
+        case .bounded(let transport): transport.close()
+        case .none, .closed: break
+        }
+    }
+
+    private func openWay() -> Way {
+        way.withLock { way in
+            if case .none = way {
+                way = .session(
+                    URLSession(configuration: .withoutMemory, delegate: exchanges, delegateQueue: .serial)
+                )
+            }
+            return way
+        }
+    }
+
+    private func send(
+        _ request: HTTPRequest,
+        through session: URLSession,
+        _ deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) -> Result<HTTPResponse, HTTPFailure> {
+        let idleLimit = ContinuousClock.now.duration(to: deadline) + .seconds(1)
+        let task = session.dataTask(with: urlRequest(for: request, idleLimit: idleLimit))
         let exchange = exchanges.begin(task)
         defer { exchanges.end(task) }
         let result = cancellation.withAction({ exchange.finish(.failure(.cancelled)) }) {
@@ -56,38 +99,18 @@ package final class HTTPClient: HTTPTransport {
         return result
     }
 
-    package func close() {
-        let old = session.withLock { session in
-            defer { session = .closed }
-            return session
-        }
-        if case .open(let old) = old { old.invalidateAndCancel() }
-    }
-
-    private func openSession() -> URLSession? {
-        session.withLock { session -> URLSession? in
-            switch session {
-            case .open(let session):
-                return session
-            case .closed:
-                return nil
-            case .none:
-                let new = URLSession(configuration: .withoutMemory, delegate: exchanges, delegateQueue: .serial)
-                session = .open(new)
-                return new
-            }
-        }
-    }
-
     /// Cancels the task. One that goes on receiving all the same ends with its session, and one that receives fast at once:
     /// to cancel that would wait, for seconds, for URLSession to take a breath.
     private func abandon(_ task: URLSessionDataTask, _ exchange: HTTPExchange, of session: URLSession) {
-        if !exchange.isFlooded {
+        var next = Way.none
+        if exchange.isFlooded {
+            HTTPTransports.bounded(userAgent: userAgent, answerLimit: answerLimit).map { next = .bounded($0) }
+        } else {
             task.cancel()
             guard !exchange.waitForEnd(until: .now + Self.cancellationGrace) else { return }
         }
-        self.session.withLock { current in
-            if case .open(let open) = current, open === session { current = .none }
+        way.withLock { way in
+            if case .session(let current) = way, current === session { way = next }
         }
         session.invalidateAndCancel()
     }

@@ -210,11 +210,12 @@ extension HTTPFailure {
             case .unsupportedURL: .connectionLost
             case .unknown where hasAnswer: .connectionLost
             case .cannotFindHost, .dnsLookupFailed: .hostNotFound
-            case .secureConnectionFailed, .serverCertificateUntrusted, .serverCertificateHasBadDate,
+            case .secureConnectionFailed: .handshakeFailed
+            case .serverCertificateUntrusted, .serverCertificateHasBadDate,
                 .serverCertificateNotYetValid, .serverCertificateHasUnknownRoot, .clientCertificateRejected,
                 .clientCertificateRequired:
                 .tlsFailed
-            default: .other(code: number)
+            default: .other("NSURLErrorDomain \(number)")
             }
     }
 }

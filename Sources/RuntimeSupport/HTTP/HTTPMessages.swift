@@ -62,14 +62,16 @@ package enum HTTPFailure: Error, Sendable, Equatable {
     case connectionLost
     /// The host name could not be resolved.
     case hostNotFound
-    /// The server's certificate is not trusted, or the TLS handshake failed.
+    /// The connection is not secured because the TLS handshake was broken off.
+    case handshakeFailed
+    /// A certificate, the server's or the own one, is not accepted, or is for another host.
     case tlsFailed
     /// The answer is larger than the client accepts, in bytes.
     case answerTooLarge(limit: Int)
     /// The answer is compressed although `identity` was asked for.
     case answerEncoded(String)
-    /// Anything else, by the platform's error code.
-    case other(code: Int)
+    /// Anything else, by the error code of whatever sent the request.
+    case other(String)
 }
 
 extension HTTPFailure: CustomStringConvertible {
@@ -80,23 +82,15 @@ extension HTTPFailure: CustomStringConvertible {
         case .connectionRefused: "connection refused"
         case .connectionLost: "connection lost before the answer was complete"
         case .hostNotFound: "host not found"
-        case .tlsFailed: "TLS handshake failed or certificate not trusted"
+        case .handshakeFailed: "TLS handshake failed"
+        case .tlsFailed: "certificate not accepted"
         case .answerTooLarge(let limit): "answer larger than \(limit) bytes"
-        case .answerEncoded(let coding): "answer is encoded (\(quoted(coding))) although that was not asked for"
-        case .other(let code): "request failed (NSURLErrorDomain \(code))"
+        case .answerEncoded(let coding):
+            "answer is encoded (\(Self.codings.contains(coding) ? coding : "in an unknown way")) although that was not asked for"
+        case .other(let code): "request failed (\(code))"
         }
     }
-}
 
-/// Sends requests: the HTTP client, or a test's stand-in for it.
-package protocol HTTPTransport: Sendable {
-    /// Sends `request` and blocks until the answer is complete, the deadline has passed or the cancellation is raised.
-    func send(
-        _ request: HTTPRequest,
-        deadline: ContinuousClock.Instant,
-        cancellation: Cancellation
-    ) -> Result<HTTPResponse, HTTPFailure>
-
-    /// Ends all connections. Requests that are under way fail as cancelled; the transport can't be used again.
-    func close()
+    /// The names that may be repeated in a log; others are the server's own words.
+    private static let codings: Set = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"]
 }

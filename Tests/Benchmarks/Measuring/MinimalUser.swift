@@ -20,7 +20,7 @@ struct MinimalUser {
         executable = folder.appendingPathComponent("release/\(name)")
         let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("../../MinimalUsers").standardizedFileURL
-        let before = ProcessResources.processorSecondsOfChildren
+        let before = OtherProcess.processorSecondsOfEndedChildren
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [
@@ -30,7 +30,7 @@ struct MinimalUser {
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()
-        buildSeconds = ProcessResources.processorSecondsOfChildren - before
+        buildSeconds = OtherProcess.processorSecondsOfEndedChildren - before
         guard process.terminationStatus == 0 else { throw BuildFailed(program: name) }
     }
 

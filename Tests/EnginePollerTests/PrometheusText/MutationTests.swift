@@ -26,7 +26,7 @@ struct MutationTests {
     @Test("damaged pages", arguments: pages)
     func damagedPage(fixture: String) throws {
         let excerpt = Self.excerpt(try Fixture.bytes(fixture))
-        var mutator = Mutator(seed: Self.seed(fixture))
+        var mutator = Mutator(seed: Self.seed(fixture), tokens: Self.tokens)
         for _ in 0..<Self.mutationsPerPage {
             let damaged = mutator.mutate(excerpt)
             let models = EnginePage(damaged)?.models ?? []
@@ -40,7 +40,7 @@ struct MutationTests {
     @Test("damaged answers of the extra requests", arguments: answers)
     func damagedAnswer(detail: EngineDetail, fixture: String) throws {
         let answer = Array(try Fixture.bytes(fixture).prefix(200))
-        var mutator = Mutator(seed: Self.seed(fixture))
+        var mutator = Mutator(seed: Self.seed(fixture), tokens: Self.tokens)
         for _ in 0..<Self.mutationsPerAnswer {
             let damaged = mutator.mutate(answer)
             var model = ModelReading(model: nil)
@@ -51,6 +51,13 @@ struct MutationTests {
             }
         }
     }
+
+    private static let tokens = [
+        "nan", "-nan(ind)", "+Inf", "-1", "1e999", "-1e308", "99999999999999999999", "0x7f", "{", "}", "\"", "\\",
+        "\\\"",
+        "\n", "\r\n", ",", "=", "#", " # {a=\"b\"} ", " ", "\u{0}", "\u{2028}", "é", "1700000000000", "vllm:", "null",
+        "[",
+    ]
 
     /// The lines with the engines' figures and a few beside them: damage elsewhere in a page of 50 kB would hit nothing.
     private static func excerpt(_ page: [UInt8]) -> [UInt8] {
@@ -68,38 +75,5 @@ struct MutationTests {
 
     private static func seed(_ text: String) -> UInt64 {
         text.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }
-    }
-}
-
-/// Damages bytes by chance; the same seed gives the same damage.
-private struct Mutator {
-    private var random: SeededGenerator
-
-    init(seed: UInt64) {
-        random = SeededGenerator(seed: seed)
-    }
-
-    private static let tokens = [
-        "nan", "-nan(ind)", "+Inf", "-1", "1e999", "-1e308", "99999999999999999999", "0x7f", "{", "}", "\"", "\\",
-        "\\\"",
-        "\n", "\r\n", ",", "=", "#", " # {a=\"b\"} ", " ", "\u{0}", "\u{2028}", "é", "1700000000000", "vllm:", "null",
-        "[",
-    ].map { Array($0.utf8) }
-
-    mutating func mutate(_ original: [UInt8]) -> [UInt8] {
-        var bytes = original
-        for _ in 0..<Int.random(in: 1...4, using: &random) {
-            let start = Int.random(in: 0...bytes.count, using: &random)
-            let end = min(bytes.count, start + Int.random(in: 0...12, using: &random))
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0: bytes.replaceSubrange(start..<end, with: [])
-            case 1: bytes.replaceSubrange(start..<end, with: Self.tokens.randomElement(using: &random) ?? [])
-            case 2: bytes.insert(contentsOf: bytes[start..<end], at: Int.random(in: 0...bytes.count, using: &random))
-            case 3: bytes.insert(UInt8.random(in: 0...255, using: &random), at: start)
-            case 4 where start < bytes.count: bytes[start] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-            default: bytes = Array(Bool.random(using: &random) ? bytes[start...] : bytes[..<start])
-            }
-        }
-        return bytes
     }
 }

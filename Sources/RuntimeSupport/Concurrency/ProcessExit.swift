@@ -1,0 +1,26 @@
+// What is to happen once more when the process ends.
+
+import Foundation
+
+/// An action that runs when the process exits normally: `main` returns, or `exit` is called.
+package enum ProcessExit {
+    private static let action = Locked<(@Sendable () -> Void)?>(nil)
+
+    /// Sets the action. It may run more than once, and on whichever thread ends the process.
+    package static func perform(_ newAction: @escaping @Sendable () -> Void) {
+        action.withLock { $0 = newAction }
+        register()
+    }
+
+    /// Lets the action run before whatever has been registered with the system since.
+    ///
+    /// Exit handlers run in reverse order. A library that is loaded later, such as the one for TLS, would else be cleaned up
+    /// while the action still needs it.
+    package static func moveToFront() {
+        if action.withLock({ $0 != nil }) { register() }
+    }
+
+    private static func register() {
+        atexit { ProcessExit.action.withLock { $0 }?() }
+    }
+}

@@ -1,0 +1,84 @@
+// A blocking HTTP client over libcurl: for Linux, where URLSession can't hold what an untrusted server must be held to.
+
+#if os(Linux) && (arch(x86_64) || arch(arm64))
+import Foundation
+
+/// Sends requests over kept-alive connections, within hard bounds of time and memory.
+///
+/// Against any server an answer costs at most the answer limit, ``CurlAnswer/headLimit`` and libcurl's own buffers; the
+/// deadline covers the whole exchange, and neither deadline, limit nor cancellation waits for the server. No redirect is
+/// followed and no answer is decompressed. Unlike URLSession on Linux it honours certificate files. Proxies come from the
+/// environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`), as they do there. Thread-safe.
+package final class CurlClient: HTTPTransport {
+    private let library: CurlLibrary
+    private let userAgent: String
+    private let tls: TLSFiles
+    private let answerLimit: Int
+    private let idle = Locked<[CurlConnection]>([])
+    private let closing = Cancellation()
+
+    /// Nil where there is no libcurl.
+    package init?(userAgent: String, tls: TLSFiles = TLSFiles(), answerLimit: Int = HTTPClient.defaultAnswerLimit) {
+        guard let library = CurlLibrary.shared else { return nil }
+        self.library = library
+        self.userAgent = userAgent
+        self.tls = tls
+        self.answerLimit = answerLimit
+    }
+
+    package func send(
+        _ request: HTTPRequest,
+        deadline: ContinuousClock.Instant,
+        cancellation: Cancellation
+    ) -> Result<HTTPResponse, HTTPFailure> {
+        guard !cancellation.isCancelled, !closing.isCancelled else { return .failure(.cancelled) }
+        guard ContinuousClock.now < deadline else { return .failure(.timedOut) }
+        guard let connection = idle.withLock({ $0.popLast() }) ?? CurlConnection(library) else {
+            return .failure(.other("libcurl has no memory"))
+        }
+        let result = BrokenPipeSignal.ignored {
+            closing.withAction(connection.wake) {
+                cancellation.withAction(connection.wake) {
+                    connection.send(
+                        request,
+                        userAgent: userAgent,
+                        tls: tls,
+                        answerLimit: answerLimit,
+                        until: deadline,
+                        isCancelled: { cancellation.isCancelled || closing.isCancelled }
+                    )
+                }
+            }
+        }
+        if !closing.isCancelled { idle.withLock { $0.append(connection) } }
+        return result
+    }
+
+    package func close() {
+        closing.cancel()
+        idle.withLock { $0 = [] }
+    }
+}
+
+/// Writing to a connection that the other side has closed: an error to libcurl, but a signal to the process.
+private enum BrokenPipeSignal {
+    /// Runs `body` with `SIGPIPE` kept from this thread. TLS libraries write in a way that raises it.
+    static func ignored<Result>(_ body: () -> Result) -> Result {
+        var pipe = sigset_t()
+        var before = sigset_t()
+        var pending = sigset_t()
+        sigemptyset(&pipe)
+        sigaddset(&pipe, SIGPIPE)
+        sigpending(&pending)
+        pthread_sigmask(SIG_BLOCK, &pipe, &before)
+        let result = body()
+        if sigismember(&before, SIGPIPE) == 0 {
+            // One that was raised meanwhile must not be there any more when the signal is let in again.
+            var noTime = timespec()
+            if sigismember(&pending, SIGPIPE) == 0 { sigtimedwait(&pipe, nil, &noTime) }
+            pthread_sigmask(SIG_SETMASK, &before, nil)
+        }
+        return result
+    }
+}
+#endif

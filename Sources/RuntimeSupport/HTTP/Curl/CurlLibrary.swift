@@ -1,0 +1,137 @@
+// libcurl, loaded at run time: its functions and the few of its constants that are used.
+
+#if os(Linux) && (arch(x86_64) || arch(arm64))
+import Foundation
+
+/// The functions of libcurl (7.68 or later) that ``CurlClient`` calls.
+///
+/// FoundationNetworking needs libcurl too, so on Linux it is there wherever a program is not linked statically.
+///
+/// `curl_easy_setopt` is variadic in C and called here with fixed arguments. On x86-64 and on
+/// arm64 outside Apple's systems, integers and pointers travel the same way in both; on others this is not built.
+struct CurlLibrary: Sendable {
+    typealias Handle = OpaquePointer
+    typealias DataCallback = @convention(c) (UnsafeMutablePointer<UInt8>?, Int, Int, UnsafeMutableRawPointer?) -> Int
+
+    let easyInit: @convention(c) () -> Handle?
+    let easyReset: @convention(c) (Handle) -> Void
+    let easyCleanup: @convention(c) (Handle) -> Void
+    let multiInit: @convention(c) () -> Handle?
+    let multiAdd: @convention(c) (Handle, Handle) -> Int32
+    let multiRemove: @convention(c) (Handle, Handle) -> Int32
+    let multiPerform: @convention(c) (Handle, UnsafeMutablePointer<Int32>) -> Int32
+    let multiPoll:
+        @convention(c) (Handle, UnsafeMutableRawPointer?, UInt32, Int32, UnsafeMutablePointer<Int32>?) -> Int32
+    let multiWakeup: @convention(c) (Handle) -> Int32
+    let multiCleanup: @convention(c) (Handle) -> Int32
+    let listAppend: @convention(c) (OpaquePointer?, UnsafePointer<CChar>) -> OpaquePointer?
+    let listFree: @convention(c) (OpaquePointer?) -> Void
+    private let multiInfoRead: @convention(c) (Handle, UnsafeMutablePointer<Int32>) -> UnsafeRawPointer?
+    private let setInteger: @convention(c) (Handle, Int32, Int) -> Int32
+    private let setPointer: @convention(c) (Handle, Int32, UnsafeRawPointer?) -> Int32
+
+    /// The library; nil where there is none, or one that is too old.
+    static let shared = try? CurlLibrary()
+
+    private init() throws {
+        let load = try Symbols(of: "libcurl.so.4")
+        easyInit = try load("curl_easy_init")
+        easyReset = try load("curl_easy_reset")
+        easyCleanup = try load("curl_easy_cleanup")
+        setInteger = try load("curl_easy_setopt")
+        setPointer = try load("curl_easy_setopt")
+        multiInit = try load("curl_multi_init")
+        multiAdd = try load("curl_multi_add_handle")
+        multiRemove = try load("curl_multi_remove_handle")
+        multiPerform = try load("curl_multi_perform")
+        multiPoll = try load("curl_multi_poll")
+        multiWakeup = try load("curl_multi_wakeup")
+        multiInfoRead = try load("curl_multi_info_read")
+        multiCleanup = try load("curl_multi_cleanup")
+        listAppend = try load("curl_slist_append")
+        listFree = try load("curl_slist_free_all")
+        let globalInit: @convention(c) (Int) -> Int32 = try load("curl_global_init")
+        guard globalInit(Self.globalDefault) == 0 else { throw Unusable() }
+        // The TLS library has just asked to be cleaned up at the process's end: what sends a last time must come first.
+        ProcessExit.moveToFront()
+    }
+
+    private struct Unusable: Error {}
+
+    /// The functions of a library by name, each of the type that is asked for.
+    private struct Symbols {
+        let library: UnsafeMutableRawPointer
+
+        init(of name: String) throws {
+            guard let library = dlopen(name, RTLD_NOW | RTLD_LOCAL) else { throw Unusable() }
+            self.library = library
+        }
+
+        func callAsFunction<Function>(_ name: String) throws -> Function {
+            guard let symbol = dlsym(library, name) else { throw Unusable() }
+            // A C function of the type that curl.h declares, but for `curl_easy_setopt`: see above.
+            return unsafeBitCast(symbol, to: Function.self)
+        }
+    }
+
+    /// `CURL_GLOBAL_DEFAULT`.
+    private static let globalDefault = 3
+}
+
+extension CurlLibrary {
+    /// `CURLoption`s. The value's kind is part of the number.
+    enum Option: Int32 {
+        case quickExit = 322
+        case httpGet = 80
+        case post = 47
+        case httpVersion = 84
+        case noSignal = 99
+        case protocols = 181
+        case tcpKeepAlive = 213
+        case writeData = 10001
+        case url = 10002
+        case postFields = 10015
+        case httpHeader = 10023
+        case clientCertificate = 10025
+        case keyPassword = 10026
+        case headerData = 10029
+        case customRequest = 10036
+        case certificateAuthorities = 10065
+        case clientKey = 10087
+        case certificateAuthorityFolder = 10097
+        case writeFunction = 20011
+        case headerFunction = 20079
+        case postFieldSize = 30120
+    }
+
+    /// - Returns: false if this libcurl does not know the option.
+    @discardableResult
+    func set(_ option: Option, of handle: Handle, to value: Int) -> Bool {
+        setInteger(handle, option.rawValue, value) == 0
+    }
+
+    /// A string is copied by libcurl; whatever else is pointed to must outlive the transfer.
+    @discardableResult
+    func set(_ option: Option, of handle: Handle, to value: UnsafeRawPointer?) -> Bool {
+        setPointer(handle, option.rawValue, value) == 0
+    }
+
+    @discardableResult
+    func set(_ option: Option, of handle: Handle, to callback: DataCallback) -> Bool {
+        set(option, of: handle, to: unsafeBitCast(callback, to: UnsafeRawPointer.self))
+    }
+
+    /// `CURLMsg` of multi.h, for the one message that there is: a transfer has ended.
+    private struct Message {
+        var kind: Int32
+        var easy: Handle?
+        var result: Int32
+    }
+
+    /// The `CURLcode` with which the handle's only transfer has ended; nil while it has not.
+    func resultOfTransfer(in multi: Handle) -> Int32? {
+        var remaining: Int32 = 0
+        return multiInfoRead(multi, &remaining)?.load(as: Message.self).result
+    }
+}
+#endif

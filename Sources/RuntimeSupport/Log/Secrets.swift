@@ -1,0 +1,32 @@
+// Keeps secrets out of text that a server had a hand in: some send back what they were sent.
+
+import Foundation
+
+/// The secrets that a request carries.
+package struct Secrets: Sendable {
+    /// What is shorter is part of too many words.
+    private static let shortest = 4
+
+    private let values: [String]
+
+    /// No secrets.
+    package init() { values = [] }
+
+    package init(_ endpoint: HTTPEndpoint, headers: [HTTPHeader] = []) {
+        let parts = URLComponents(url: endpoint.urlWithUserInfo, resolvingAgainstBaseURL: false)
+        let fields = headers.map(\.value) + [endpoint.authorization].compactMap(\.self)
+        // `Bearer abc` is a secret, and so is `abc`.
+        let credentials = fields.compactMap {
+            $0.split(separator: " ", maxSplits: 1).dropFirst().first.map(String.init)
+        }
+        let parameters = (parts?.queryItems ?? []).compactMap(\.value)
+        let all = fields + credentials + parameters + [parts?.user, parts?.password].compactMap(\.self)
+        // The longest first: one may hold another.
+        values = Set(all.filter { $0.utf8.count >= Self.shortest }).sorted { $0.utf8.count > $1.utf8.count }
+    }
+
+    /// The text with an ellipsis in place of each secret.
+    package func hidden(in text: String) -> String {
+        values.reduce(text) { $0.replacingOccurrences(of: $1, with: "…") }
+    }
+}

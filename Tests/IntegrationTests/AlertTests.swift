@@ -1,0 +1,193 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("The Prometheus alerts, each seen to fire and to clear", .serialized, .blocking)
+struct AlertTests {
+    /// A server with two simulated engines and a Prometheus with the documented alerts, which fire after a second.
+    private struct Setting {
+        let prometheus: Prometheus
+        let engines: SimulatedEngines
+        let feed: Feed
+        let probe: TrafficProbe
+
+        /// The values of the labels of the alerts that fire.
+        func firing(_ alert: String, by label: String) -> Set<String> {
+            let expression = "ALERTS{alertname=\"\(alert)\", alertstate=\"firing\"}"
+            return Set(((try? prometheus.query(expression, by: label)) ?? [:]).keys)
+        }
+
+        /// Waits until the alert fires for exactly these values of a label, doing something again and again meanwhile.
+        func expect(
+            _ alert: String,
+            by label: String,
+            firesFor values: Set<String>,
+            while action: () throws -> Void = {},
+            at location: SourceLocation = #_sourceLocation
+        ) {
+            let isSo = eventually(within: .seconds(40)) {
+                try? action()
+                return firing(alert, by: label) == values
+            }
+            #expect(isSo, "\(alert) fires for \(firing(alert, by: label))", sourceLocation: location)
+        }
+    }
+
+    private func withSetting(
+        _ feed: Feed = .pushed,
+        ollamaIsUp: Bool = true,
+        engineIsUp: Bool = true,
+        _ body: (Setting) throws -> Void
+    ) throws {
+        let engines = try SimulatedEngines(ollamaIsUp: ollamaIsUp, engineIsUp: engineIsUp)
+        defer { engines.stop() }
+        if feed == .pushed {
+            let prometheus = try Self.prometheus()
+            defer { prometheus.process.stop() }
+            let probe = try TrafficProbe(exportingTo: prometheus.otlpEndpoint, polling: engines)
+            defer { probe.stop() }
+            try body(Setting(prometheus: prometheus, engines: engines, feed: feed, probe: probe))
+        } else {
+            let probe = try TrafficProbe(polling: engines)
+            defer { probe.stop() }
+            let prometheus = try Self.prometheus(scraping: probe)
+            defer { prometheus.process.stop() }
+            try body(Setting(prometheus: prometheus, engines: engines, feed: feed, probe: probe))
+        }
+    }
+
+    /// - Parameter probe: what it scrapes; without, it receives OTLP.
+    private static func prometheus(scraping probe: TrafficProbe? = nil) throws -> Prometheus {
+        var configuration = try Documentation.prometheusConfiguration(
+            probe == nil ? "prometheus-otlp.yml" : "prometheus-scrape.yml"
+        )
+        if let probe {
+            configuration.replace("server-1.internal:8080", with: probe.target)
+            configuration.replace(/\n *- server-2.internal:8080/, with: { _ in "" })
+        }
+        // What was pushed is gone after three seconds instead of five minutes.
+        return try Prometheus(
+            configuration: configuration,
+            files: Documentation.rules(holdingFor: "1s"),
+            arguments: ["--query.lookback-delta=3s"]
+        )
+    }
+
+    @Test(
+        "KV cache above 90 %: the model's server and the model, and never Ollama's share of the GPU memory",
+        Program.areThere(.prometheus),
+        arguments: [Feed.scraped, .pushed]
+    )
+    func kvCache(feed: Feed) throws {
+        try withSetting(feed) { setting in
+            // The simulated Ollama says 93.75 %.
+            let isMeasured = eventually {
+                (try? setting.prometheus.query("gen_ai_server_models_loaded", by: "engine")) == ["ollama": 1]
+            }
+            #expect(isMeasured)
+            try setting.probe.setGauges("kv.llama=90.5&kv.gpt-4=90")
+            setting.expect("GenAIServerKVCacheNearlyFull", by: "model", firesFor: ["llama"])
+            try setting.probe.setGauges("kv.llama=90")
+            setting.expect("GenAIServerKVCacheNearlyFull", by: "model", firesFor: [])
+        }
+    }
+
+    @Test("more than 50 requests wait", Program.areThere(.prometheus))
+    func queue() throws {
+        try withSetting { setting in
+            try setting.probe.setGauges("waiting=51")
+            setting.expect("GenAIServerQueueLong", by: "job", firesFor: ["llm-server"])
+            try setting.probe.setGauges("waiting=50")
+            setting.expect("GenAIServerQueueLong", by: "job", firesFor: [])
+        }
+    }
+
+    @Test(
+        "an engine is down, also one that was never up; an Ollama that was never up is none",
+        Program.areThere(.prometheus)
+    )
+    func engineDown() throws {
+        try withSetting(ollamaIsUp: false, engineIsUp: false) { setting in
+            let engine = "\(setting.engines.enginePort)"
+            let ollama = "\(setting.engines.ollamaPort)"
+            setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [engine])
+            setting.engines.setUp(ollama: true, engine: true)
+            setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [])
+            setting.engines.setUp(ollama: false)
+            setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [ollama])
+            setting.engines.setUp(ollama: true)
+            setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [])
+        }
+    }
+
+    @Test("a service reports no longer, or none ever did", Program.areThere(.prometheus))
+    func absent() throws {
+        try withSetting { setting in
+            let alert = "GenAIServerMetricsAbsent"
+            setting.expect(alert, by: "job", firesFor: [])
+            let other = try TrafficProbe(service: "other", exportingTo: setting.prometheus.otlpEndpoint)
+            defer { other.stop() }
+            let areBothThere = eventually {
+                (try? setting.prometheus.query("gen_ai_server_requests_running{server_address=\"\"}", by: "job").count)
+                    == 2
+            }
+            #expect(areBothThere)
+            other.killAtOnce()
+            setting.expect(alert, by: "job", firesFor: ["other"])
+            let back = try TrafficProbe(service: "other", exportingTo: setting.prometheus.otlpEndpoint)
+            defer { back.stop() }
+            setting.expect(alert, by: "job", firesFor: [])
+        }
+        let prometheus = try Self.prometheus()
+        defer { prometheus.process.stop() }
+        let expression = "ALERTS{alertname=\"GenAIServerMetricsAbsent\", alertstate=\"firing\"}"
+        #expect(eventually(within: .seconds(20)) { (try? prometheus.query(expression, by: "job")) == ["": 1] })
+        let probe = try TrafficProbe(exportingTo: prometheus.otlpEndpoint)
+        defer { probe.stop() }
+        #expect(eventually(within: .seconds(20)) { (try? prometheus.query(expression, by: "job")) == [:] })
+    }
+
+    @Test("more than a twentieth of the requests fail", Program.areThere(.prometheus))
+    func errorRatio() throws {
+        try withSetting { setting in
+            let alert = "GenAIServerErrorRatioHigh"
+            setting.expect(alert, by: "job", firesFor: ["llm-server"]) {
+                try setting.probe.serveRequests(succeeded: 5, failed: 1)
+            }
+            setting.expect(alert, by: "job", firesFor: []) { try setting.probe.serveRequests(succeeded: 500) }
+        }
+    }
+
+    @Test("Prometheus evaluates every rule of the files as they are", Program.areThere(.prometheus))
+    func rules() throws {
+        let prometheus = try Prometheus(
+            configuration: Documentation.prometheusConfiguration("prometheus-otlp.yml"),
+            files: Documentation.rules()
+        )
+        defer { prometheus.process.stop() }
+        struct Answer: Decodable {
+            struct Rule: Decodable {
+                var name: String
+                var health: String
+                var duration: Double?
+                var labels: [String: String]?
+                var annotations: [String: String]?
+            }
+            struct Group: Decodable { var rules: [Rule] }
+            struct Groups: Decodable { var groups: [Group] }
+            var data: Groups
+        }
+        func rules() throws -> [Answer.Rule] {
+            let answer = try JSONDecoder().decode(Answer.self, from: Data(prometheus.get("/api/v1/rules").body))
+            return answer.data.groups.flatMap(\.rules)
+        }
+        #expect(eventually(within: .seconds(20)) { (try? rules().allSatisfy { $0.health == "ok" }) == true })
+        let alerts = try rules().filter { $0.duration != nil }
+        #expect(alerts.count == 5)
+        for alert in alerts {
+            #expect(alert.duration ?? 0 >= 60, "\(alert.name)")
+            #expect(["warning", "critical"].contains(alert.labels?["severity"]), "\(alert.name)")
+            #expect(alert.annotations?["summary"] != nil && alert.annotations?["description"] != nil, "\(alert.name)")
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// A real Prometheus as a child process.
+
+import Foundation
+import RuntimeSupport
+import TestSupport
+import Testing
+
+/// A running Prometheus that takes OTLP.
+struct Prometheus {
+    /// How the metrics' names become series' names.
+    enum Names: String {
+        /// As Prometheus does it by itself: with a suffix for the unit.
+        case byDefault = ""
+        /// As the metrics are called; Prometheus 3.6 and later.
+        case plain = "otlp: {translation_strategy: UnderscoreEscapingWithoutSuffixes}"
+        /// By default, and the one gauge that gets a suffix also without it, by a recording rule.
+        case recorded = "rule_files: [rules.yml]"
+    }
+
+    private(set) var process: ChildProcess
+    private let port: Int
+    private let arguments: [String]
+    private let folder: TemporaryFolder
+
+    /// A Prometheus in which the gauges have exactly the names that the guide queries, by whichever way it knows.
+    static func withPlainNames() throws -> Prometheus {
+        try (try? Prometheus(.plain)) ?? Prometheus(.recorded)
+    }
+
+    /// - Parameter target: host and port of a server whose `/metrics` it scrapes each second, as the job `scraped`.
+    init(_ names: Names = .byDefault, scraping target: String? = nil) throws {
+        let scraping = target.map {
+            "scrape_configs: [{job_name: scraped, scrape_interval: 1s, static_configs: [{targets: [\"\($0)\"]}]}]\n"
+        }
+        try self.init(
+            configuration: "global: {evaluation_interval: 1s}\n\(names.rawValue)\n\(scraping ?? "")",
+            files: ["rules.yml": Documentation.text("prometheus/recording-rules.yml")]
+        )
+    }
+
+    /// - Parameters:
+    ///   - files: what the configuration refers to, by name.
+    ///   - arguments: more of them.
+    ///   - port: where it listens; without, where it likes.
+    init(configuration: String, files: [String: String], arguments: [String] = [], port: Int? = nil) throws {
+        self.port = try port ?? freePort()
+        folder = try TemporaryFolder()
+        for (name, text) in files { _ = try folder.write(text, to: name) }
+        self.arguments =
+            try [
+                "--config.file=\(folder.write(configuration, to: "prometheus.yml"))",
+                "--storage.tsdb.path=\(folder.path)/data", "--web.listen-address=127.0.0.1:\(self.port)",
+                "--web.enable-otlp-receiver", "--log.level=warn",
+            ] + arguments
+        process = try ChildProcess(Program.prometheus.requirePath(), self.arguments)
+        try waitUntilReady()
+    }
+
+    /// Starts again what has been stopped, at the same address and with the same data.
+    mutating func restart() throws {
+        process = try ChildProcess(Program.prometheus.requirePath(), arguments)
+        try waitUntilReady()
+    }
+
+    private func waitUntilReady() throws {
+        struct NotRunning: Error { let output: [String] }
+        let isReady =
+            process.waitForPort(port) && eventually(within: .seconds(30)) { (try? get("/-/ready"))?.status == 200 }
+        guard isReady else {
+            process.stop()
+            throw NotRunning(output: process.lines)
+        }
+    }
+
+    var url: String { "http://127.0.0.1:\(port)" }
+    var otlpEndpoint: String { Self.otlpEndpoint(port: port) }
+
+    static func otlpEndpoint(port: Int) -> String { "http://127.0.0.1:\(port)/api/v1/otlp/v1/metrics" }
+
+    /// When and how the only series of an expression such as `name[5m]` was sampled: seconds since 1970, and values.
+    func samples(_ expression: String) throws -> [(time: Double, value: Double)] {
+        let series = try result(of: expression)
+        try #require(series.count == 1)
+        return (series[0]["values"] as? [[Any]] ?? []).compactMap { sample in
+            guard let time = sample.first as? Double, let value = (sample.last as? String).flatMap(Double.init) else {
+                return nil
+            }
+            return (time, value)
+        }
+    }
+
+    /// At how many of the steps from `start` to `end` the only series of an expression has a value of at most two steps
+    /// before, all in seconds since 1970.
+    func rangeCount(_ expression: String, from start: Double, to end: Double, step: Int) throws -> Int {
+        let query = "last_over_time(\(expression)[\(step * 2)s])".addingPercentEncoding(
+            withAllowedCharacters: .alphanumerics
+        )
+        let path = "/api/v1/query_range?query=\(query ?? "")&start=\(start)&end=\(end)&step=\(step)"
+        let series = try result(at: path)
+        try #require(series.count == 1)
+        return (series[0]["values"] as? [Any])?.count ?? 0
+    }
+
+    private func result(of expression: String) throws -> [[String: Any]] {
+        let escaped = expression.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+        return try result(at: "/api/v1/query?query=\(escaped)")
+    }
+
+    private func result(at path: String) throws -> [[String: Any]] {
+        let response = try get(path)
+        let root = try JSONSerialization.jsonObject(with: Data(response.body)) as? [String: Any]
+        let data = try #require(root?["data"] as? [String: Any], "\(String(decoding: response.body, as: UTF8.self))")
+        return data["result"] as? [[String: Any]] ?? []
+    }
+
+    /// The values that an expression has now, by the value of one label.
+    func query(_ expression: String, by label: String = "model") throws -> [String: Double] {
+        var values: [String: Double] = [:]
+        for series in try result(of: expression) {
+            let labels = series["metric"] as? [String: String] ?? [:]
+            let value = (series["value"] as? [Any])?.last as? String
+            values[labels[label] ?? ""] = value.flatMap(Double.init)
+        }
+        return values
+    }
+
+    func get(_ path: String) throws -> HTTPResponse { try loopbackRequest("GET", url + path) }
+}

@@ -1,0 +1,23 @@
+// Runs the programs that check the dashboard.
+
+import Foundation
+import TestSupport
+import Testing
+
+enum DashboardCheck {
+    /// That the dashboard is right in itself and, with a Prometheus, that every variable and query finds something there.
+    ///
+    /// Besides the package's own check it runs the one that `DASHBOARD_CHECK` names.
+    static func expectNoProblems(_ prometheus: Prometheus? = nil) throws {
+        try run("\(Documentation.packageFolder)/Tests/dashboard-check", prometheus.map { [$0.url] } ?? [])
+        if let prometheus, let checker = Program.dashboardCheck.path, let python = Program.dashboardCheckPython.path {
+            try run(python, [checker, Documentation.path("grafana/server-metrics.json"), prometheus.url])
+        }
+    }
+
+    private static func run(_ program: String, _ arguments: [String]) throws {
+        let process = try ChildProcess(program, arguments)
+        defer { process.stop() }
+        #expect(process.waitForLine(containing: " 0 problems", limit: .seconds(120)) != nil, "\(process.lines)")
+    }
+}

@@ -1,0 +1,164 @@
+import Foundation
+import RuntimeSupport
+import TestSupport
+import Testing
+
+/// A way for metrics to come into Prometheus, and with it the names that they have there.
+enum Feed: String, CaseIterable, Sendable {
+    /// `/metrics` is scraped.
+    case scraped
+    /// Over OTLP, through a sidecar and a gateway: names with suffixes for the unit.
+    case pushed
+    /// Likewise, and the recording rules add the plain names.
+    case pushedAndRecorded
+    /// No suffix at all, as Prometheus 3.6 and later can name what it receives over OTLP. The one at hand may be older, so
+    /// it scrapes, and its relabelling makes the names.
+    case withoutSuffixes
+}
+
+@Suite("The Grafana dashboard, against a real Prometheus", .serialized, .blocking)
+struct DashboardTests {
+    @Test(
+        "every variable and every query finds data, whichever way it came",
+        Program.areThere(.prometheus, .collector),
+        arguments: Feed.allCases
+    )
+    func dashboard(feed: Feed) throws {
+        let engines = try SimulatedEngines()
+        defer { engines.stop() }
+        try withPrometheus(fedBy: feed, polling: engines) { prometheus, probes in
+            try probes[0].setGauges("running=3&waiting=2&max=4&kv.llama=72.5&kv.gpt-4=12")
+            // A server without a maximum has no part in the share of the capacity.
+            try probes[1].setGauges("running=40&waiting=1&kv.llama=35")
+            try serveRequests(probes, until: prometheus)
+            try expectNames(feed, prometheus)
+            try expectSums(prometheus)
+            if feed == .scraped || feed == .pushedAndRecorded { try expectDocumentedQueries(prometheus) }
+            try DashboardCheck.expectNoProblems(prometheus)
+            #expect(prometheus.process.lines.filter { $0.contains("WARN") || $0.contains("ERROR") } == [])
+        }
+    }
+
+    @Test("the dashboard is readable and complete in itself", Program.areThere(.prometheus))
+    func file() throws { try DashboardCheck.expectNoProblems() }
+
+    /// Lets requests end, a fifth of them with an error, until Prometheus has seen all of them and can compute rates.
+    private func serveRequests(_ probes: [TrafficProbe], until prometheus: Prometheus) throws {
+        let total = #"{__name__=~"gen_ai_requests(_total)?"}"#
+        var rounds = 0.0
+        func serveRound() throws {
+            for probe in probes { try probe.serveRequests(succeeded: 4, failed: 1) }
+            rounds += 1
+            let expected = ["": 8 * rounds, "Overloaded": 2 * rounds]
+            let haveArrived = eventually(within: .seconds(60)) {
+                (try? prometheus.query("sum by (error_type) (\(total))", by: "error_type")) == expected
+            }
+            #expect(haveArrived, "\(prometheus.process.lines.suffix(5))")
+        }
+        // The first round is where counting begins, the second is what a rate can be computed from.
+        try serveRound()
+        try serveRound()
+        let areMeasured = eventually(within: .seconds(60)) {
+            (try? prometheus.query("gen_ai_server_models_loaded", by: "engine")) == ["ollama": 1]
+                && (try? prometheus.query("gen_ai_server_requests_max", by: "engine"))?["tensorrt-llm"] == 20
+        }
+        #expect(areMeasured)
+    }
+
+    /// That the feed is what it says.
+    private func expectNames(_ feed: Feed, _ prometheus: Prometheus) throws {
+        func exists(_ metric: String) throws -> Bool { try !prometheus.query(metric).isEmpty }
+        let isPushed = feed == .pushed || feed == .pushedAndRecorded
+        #expect(try exists("gen_ai_server_kv_cache_usage_percent") == isPushed)
+        // Rules are evaluated in their own time.
+        #expect(eventually { (try? exists("gen_ai_server_kv_cache_usage")) == (feed != .pushed) })
+        #expect(try exists("gen_ai_requests_total") == (feed != .withoutSuffixes))
+        #expect(try exists("gen_ai_requests") == (feed == .withoutSuffixes))
+    }
+
+    /// What the panels show, with all chosen.
+    private func expectSums(_ prometheus: Prometheus) throws {
+        func expect(_ panel: String, _ reference: String, _ value: Double, label: String = "", is key: String = "")
+            throws
+        {
+            let expression = try DashboardFile().query(panel, reference)
+            let values = try prometheus.query(expression, by: label)
+            #expect(values[key] == value, "\(panel): \(expression) gives \(values)")
+        }
+        try expect("Servers", "A", 2)
+        try expect("Engines up", "A", 2)
+        try expect("Engines up", "B", 2)
+        // Ollama's share of the GPU memory is higher, and is something else.
+        try expect("Fullest KV cache", "A", 72.5)
+        try expect("Capacity in use", "A", 75)
+        try expect("Running", "A", 43)
+        try expect("Waiting", "A", 3)
+        try expect("KV-cache usage per model", "A", 72.5, label: "model", is: "llama")
+        try expect("KV-cache usage per model", "B", 62.5, label: "model", is: "mixtral")
+        try expect("KV-cache usage per model", "B", 93.75, label: "model", is: "qwen:7b")
+        try expect("Queue depth", "B", 1, label: "engine", is: "tensorrt-llm")
+        try expect("Capacity utilisation", "A", 75, label: "job", is: "llm-server")
+        try expect("Capacity utilisation", "B", 25, label: "engine", is: "tensorrt-llm")
+        try expect("Throughput and running requests", "C", 43, label: "job", is: "llm-server")
+        try expect("Throughput and running requests", "D", 5, label: "engine", is: "tensorrt-llm")
+        try expect("GPU memory per model", "A", 8_053_063_680, label: "model", is: "qwen:7b")
+        let failed = try #require(prometheus.query(DashboardFile().query("Failed", "A"), by: "job").first?.value)
+        // What is extrapolated at both ends differs a little from series to series.
+        #expect((15...25).contains(failed))
+    }
+
+    /// Each finds something; they are written in the plain names.
+    private func expectDocumentedQueries(_ prometheus: Prometheus) throws {
+        let queries = try Documentation.queries("prometheus-and-grafana.md")
+        #expect(queries.count > 10)
+        for query in queries {
+            let values = try prometheus.query(query)
+            #expect(!values.isEmpty && values.values.allSatisfy(\.isFinite), "\(query) gives \(values)")
+        }
+    }
+
+    /// Runs two servers, of which the first polls the engines, and what brings their metrics into a Prometheus.
+    private func withPrometheus(
+        fedBy feed: Feed,
+        polling engines: SimulatedEngines,
+        _ body: (Prometheus, [TrafficProbe]) throws -> Void
+    ) throws {
+        switch feed {
+        case .scraped, .withoutSuffixes:
+            let probes = [try TrafficProbe(polling: engines), try TrafficProbe()]
+            defer { for probe in probes { probe.stop() } }
+            var configuration = try Documentation.prometheusConfiguration("prometheus-scrape.yml")
+                .replacing("server-1.internal:8080", with: probes[0].target)
+                .replacing("server-2.internal:8080", with: probes[1].target)
+            if feed == .withoutSuffixes { configuration += Self.relabelling }
+            let prometheus = try Prometheus(configuration: configuration, files: Documentation.rules())
+            defer { prometheus.process.stop() }
+            try body(prometheus, probes)
+        case .pushed, .pushedAndRecorded:
+            var configuration = try Documentation.prometheusConfiguration("prometheus-otlp.yml")
+            if feed == .pushed { configuration.replace("- recording-rules.yml\n", with: "") }
+            let prometheus = try Prometheus(configuration: configuration, files: Documentation.rules())
+            defer { prometheus.process.stop() }
+            let gateway = try Collector.gateway(to: prometheus.otlpEndpoint)
+            defer { gateway.process.stop() }
+            let sidecar = try Collector(
+                file: Documentation.path("collector/sidecar.yml"),
+                environment: ["GATEWAY_ENDPOINT": gateway.url]
+            )
+            defer { sidecar.process.stop() }
+            let probes = [
+                try TrafficProbe(exportingTo: "\(sidecar.url)/v1/metrics", polling: engines),
+                try TrafficProbe(exportingTo: "\(gateway.url)/v1/metrics"),
+            ]
+            defer { for probe in probes { probe.stop() } }
+            try body(prometheus, probes)
+        }
+    }
+
+    private static let relabelling = #"""
+          metric_relabel_configs:
+          - {source_labels: [__name__], regex: "(gen_ai_.+)_total", target_label: __name__, replacement: "${1}"}
+          - {source_labels: [__name__], regex: "(gen_ai_.+)_seconds_(.+)", target_label: __name__, replacement: "${1}_${2}"}
+
+        """#
+}
