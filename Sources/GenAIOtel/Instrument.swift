@@ -20,6 +20,7 @@ public func instrument(_ configuration: Configuration = Configuration()) -> Inst
         // Still under the lock: nobody must be able to shut down what has not started yet.
         new.start()
         current = new
+        serverMetrics.store(new.serverMetrics)
         return (new, true)
     }
     if isNew {
@@ -35,15 +36,22 @@ public func instrument(_ configuration: Configuration = Configuration()) -> Inst
 ///
 /// Costs one uncontended lock; thread-safe.
 public func getServerMetrics() -> ServerMetricsCollector? {
-    current.withLock { $0?.serverMetrics }
+    serverMetrics.object
 }
 
 /// The one piece of global state in this package.
 private let current = Locked<Instrumentation?>(nil)
 
+/// The collector of what `current` holds, for those who only want that; changed under the lock of `current`.
+private let serverMetrics = PublishedReference<ServerMetricsCollector>()
+
 @Sendable
 private func forget(_ instrumentation: Instrumentation) {
-    current.withLock { if $0 === instrumentation { $0 = nil } }
+    current.withLock { current in
+        guard current === instrumentation else { return }
+        current = nil
+        serverMetrics.store(nil)
+    }
 }
 
 /// Registers the last export once per process. A constant's initializer runs once, whoever comes first.

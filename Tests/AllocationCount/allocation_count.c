@@ -1,18 +1,44 @@
-// Counts calls of malloc for the benchmarks: with glibc, a program's own malloc takes the place of the library's.
-// In C, because Swift keeps the name malloc for its runtime.
+// Counts the allocations of each thread for the benchmarks: with glibc, a program's own functions take the place of the
+// library's. In C, because Swift keeps the names for its runtime.
 
 #include "allocation_count.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #ifdef __GLIBC__
-static _Atomic long count;
+// Of this thread only, and not atomic: counting must not cost what is measured anything.
+static _Thread_local long count;
 
 void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t number, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 
 void *malloc(size_t size) {
     count++;
     return __libc_malloc(size);
+}
+
+void *calloc(size_t number, size_t size) {
+    count++;
+    return __libc_calloc(number, size);
+}
+
+void *realloc(void *memory, size_t size) {
+    count++;
+    return __libc_realloc(memory, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size) {
+    count++;
+    return __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void **memory, size_t alignment, size_t size) {
+    count++;
+    *memory = __libc_memalign(alignment, size);
+    return *memory ? 0 : ENOMEM;
 }
 
 long allocation_count(void) { return count; }

@@ -1,52 +1,85 @@
 // What it costs to track one request: arrival, first token, end.
 
+import Foundation
 import GenAIOtel
 import RuntimeSupport
 
-func measureRequestTracking() {
-    let metrics = ServerMetricsCollector(cardinalityLimit: 2000, log: Log())
-    let model = "meta-llama/Llama-3.1-8B-Instruct"
-    report("request: trackRequest, empty body", iterations: 1_000_000) {
-        metrics.trackRequest(model: model) { _ in }
-    }
-    report("request: trackRequest, first token, finish", iterations: 1_000_000) {
-        metrics.trackRequest(model: model) { request in
-            request.firstToken()
-            request.finish(outputTokens: 100)
-        }
-    }
-    report("request: enqueue, start, first token, finish", iterations: 1_000_000) {
-        let request = metrics.enqueueRequest(model: model)
-        request.start()
-        request.firstToken()
-        request.finish(outputTokens: 100)
-    }
-    report("request: trackRequest, body throws", iterations: 1_000_000) {
-        try? metrics.trackRequest(model: model) { _ in throw CancellationError() }
-    }
-    measureFirstRecordAfterSnapshot()
-}
+enum RequestTracking {
+    private static let model = "meta-llama/Llama-3.1-8B-Instruct"
 
-/// The first request after a snapshot copies what the snapshot shares with the collector.
-private func measureFirstRecordAfterSnapshot() {
-    let metrics = ServerMetricsCollector(cardinalityLimit: 10_000, log: Log())
-    let models = (0..<10_000).map { "model-\($0)" }
-    for model in models {
+    static func run() -> [Table] {
+        Companion.start
+        return [oneModel(threads: 1), oneModel(threads: 2), firstRecordAfterSnapshot]
+    }
+
+    private static func oneModel(threads: Int) -> Table {
+        let bare = BareMutex()
+        let metrics = ServerMetricsCollector(cardinalityLimit: 2000, log: Log(level: .off))
+        let models = (0..<100).map { "meta-llama/Llama-3.1-8B-Instruct-\($0)" }
+        return Comparison(
+            title: threads == 1 ? "Tracked requests" : "Tracked requests, \(threads) threads at once",
+            subjects: [
+                Subject("bare pthread mutex around an addition", threads: threads) { calls in
+                    for _ in 0..<calls { bare.add(1) }
+                },
+                Subject("reading the monotonic clock", threads: threads) { calls in
+                    var time = timespec()
+                    for _ in 0..<calls { clock_gettime(CLOCK_MONOTONIC, &time) }
+                },
+                Subject("trackRequest, empty body", threads: threads) { calls in
+                    for _ in 0..<calls { metrics.trackRequest(model: model) { _ in } }
+                },
+                Subject(
+                    "trackRequest, firstToken, finish",
+                    goals: threads == 1 ? [.value(400), .allocations(2)] : [],
+                    threads: threads
+                ) { calls in
+                    for _ in 0..<calls { track(model, metrics) }
+                },
+                Subject("the same, 100 models in turn", threads: threads) { calls in
+                    for call in 0..<calls { track(models[call % 100], metrics) }
+                },
+                Subject(
+                    "enqueueRequest, start, firstToken, finish",
+                    goals: threads == 1 ? [.value(400), .allocations(2)] : [],
+                    threads: threads
+                ) { calls in
+                    for _ in 0..<calls {
+                        let request = metrics.enqueueRequest(model: model)
+                        request.start()
+                        request.firstToken()
+                        request.finish(outputTokens: 100)
+                    }
+                },
+                Subject("trackRequest, the body throws", threads: threads) { calls in
+                    for _ in 0..<calls { try? metrics.trackRequest(model: model) { _ in throw CancellationError() } }
+                },
+            ]
+        ).run()
+    }
+
+    /// The first request after a snapshot copies what the snapshot shares with the collector.
+    private static var firstRecordAfterSnapshot: Table {
+        let metrics = ServerMetricsCollector(cardinalityLimit: 10_000, log: Log(level: .off))
+        let models = (0..<10_000).map { "model-\($0)" }
+        for model in models { track(model, metrics) }
+        var samples = Samples()
+        for _ in 0..<50 {
+            let snapshot = metrics.snapshot(time: 1)
+            samples.values.append(Stopwatch.processorTime { track(models[5_000], metrics) } / 1e3)
+            withExtendedLifetime(snapshot) {}
+        }
+        return Table(
+            title: "The first request after a snapshot of 10 000 models",
+            rows: [Row("trackRequest, firstToken, finish", .microseconds, samples)]
+        )
+    }
+
+    @inline(__always)
+    private static func track(_ model: String, _ metrics: ServerMetricsCollector) {
         metrics.trackRequest(model: model) { request in
             request.firstToken()
             request.finish(outputTokens: 100)
         }
     }
-    var snapshots: [MetricSnapshot] = []
-    report(
-        "request: the first one after a snapshot of 10 000 series",
-        iterations: 20,
-        prepare: { snapshots = [metrics.snapshot(time: 1)] }
-    ) {
-        metrics.trackRequest(model: models[5_000]) { request in
-            request.firstToken()
-            request.finish(outputTokens: 100)
-        }
-    }
-    withExtendedLifetime(snapshots) {}
 }

@@ -1,20 +1,27 @@
-// Measurements that take too long for the tests: swift run -c release Benchmarks <name>
+// Measurements that take too long for the tests: swift run -c release Benchmarks [name...] [--json]
 
 import Foundation
 
-let benchmarks: KeyValuePairs<String, () throws -> Void> = [
-    "gauges": measureGauges,
-    "collect-and-encode": measureCollectAndEncode,
-    "prometheus-parsing": { try PrometheusParsing().run() },
-    "request-tracking": measureRequestTracking,
-    "ollama-soak": { try OllamaSoak().run() },
-    "soak": { try Soak().run() },
-    "soak-server": { try SoakServer.run() },
+let benchmarks = [
+    Benchmark("hot-path", run: HotPath.run),
+    Benchmark("model-names", run: ModelNames.run),
+    Benchmark("request-tracking", run: RequestTracking.run),
+    Benchmark("readers-and-writers", run: ReadersAndWriters.run),
+    Benchmark("encoding", run: Encoding.run),
+    Benchmark("prometheus-parsing", run: PrometheusParsing.run),
+    Benchmark("process", isQuick: false) { try WholeProcess().run() },
+    Benchmark("ollama-soak", printing: { try OllamaSoak().run() }),
+    Benchmark("soak", printing: { try Soak().run() }),
+    Benchmark("soak-server", printing: { try SoakServer.run() }),
 ]
 
-let name = CommandLine.arguments.dropFirst().first ?? ""
-guard let benchmark = benchmarks.first(where: { $0.key == name }) else {
-    print("usage: swift run -c release Benchmarks <name>, one of: \(benchmarks.map(\.key).joined(separator: ", "))")
+let arguments = CommandLine.arguments.dropFirst()
+let names = arguments.filter { $0 != "--json" }
+guard names.allSatisfy({ name in benchmarks.contains { $0.name == name } }) else {
+    print("usage: swift run -c release Benchmarks [name...] [--json]")
+    print("names: \(benchmarks.map(\.name).joined(separator: ", "))")
+    print("without a name: \(benchmarks.filter(\.isQuick).map(\.name).joined(separator: ", "))")
     exit(2)
 }
-try benchmark.value()
+let chosen = benchmarks.filter { names.isEmpty ? $0.isQuick : names.contains($0.name) }
+try Report(isJSON: arguments.contains("--json")).run(chosen)

@@ -13,42 +13,38 @@ struct ProcessExitTests {
         )
     }
 
-    @Test("a normal end delivers the last values", arguments: ["return", "exit"])
+    /// Runs the probe to its end; with `terminate`, once it is ready to be asked to end.
+    private func runToEnd(_ ending: String, endpoint: String, limit: Duration) throws {
+        let process = try run(ending, endpoint: endpoint)
+        defer { process.stop() }
+        if ending == "terminate" {
+            #expect(process.waitForLine(containing: "ready") != nil)
+            kill(process.pid, SIGTERM)
+        }
+        #expect(process.waitForEnd(limit))
+        #expect(process.exitStatus == 0)
+    }
+
+    @Test("every normal end delivers the last values", arguments: ["return", "exit", "terminate"])
     func delivered(ending: String) throws {
         let server = try LoopbackServer(always: .json("{}"))
         defer { server.stop() }
-        let process = try run(ending, endpoint: server.url)
-        defer { process.stop() }
-        #expect(process.waitForEnd(.seconds(30)))
+        try runToEnd(ending, endpoint: server.url, limit: .seconds(30))
         #expect(server.requests.count == 1)
         #expect(
             server.requests.first.map { String(decoding: $0.body, as: UTF8.self) }?.contains(#""asInt":"7""#) == true
         )
     }
 
-    @Test("a handled SIGTERM delivers the last values")
-    func terminated() throws {
-        let server = try LoopbackServer(always: .json("{}"))
-        defer { server.stop() }
-        let process = try run("terminate", endpoint: server.url)
-        defer { process.stop() }
-        #expect(process.waitForLine(containing: "ready") != nil)
-        kill(process.pid, SIGTERM)
-        #expect(process.waitForEnd(.seconds(30)))
-        #expect(server.requests.count == 1)
-    }
-
-    @Test("a collector that hangs or refuses does not hold the process", arguments: ["return", "exit"])
+    @Test("a collector that hangs or refuses does not hold the process", arguments: ["return", "exit", "terminate"])
     func deadCollector(ending: String) throws {
         let refused = try LoopbackServer(always: .close)
         refused.stop()
         let hanging = try LoopbackServer(always: .hang)
         defer { hanging.stop() }
         for server in [refused, hanging] {
-            let process = try run(ending, endpoint: server.url)
-            defer { process.stop() }
             // An export would go on for ten seconds. How long it really takes is measured, not tested.
-            #expect(process.waitForEnd(.seconds(8)))
+            try runToEnd(ending, endpoint: server.url, limit: .seconds(8))
         }
     }
 }

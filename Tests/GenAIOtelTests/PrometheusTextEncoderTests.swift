@@ -107,7 +107,7 @@ struct PrometheusTextEncoderTests {
         ]
     )
     func labelNames(key: String, expected: String) {
-        #expect(PrometheusTextWriter.sanitized(key) == expected)
+        #expect(PrometheusTextEncoder.prometheusName(key) == expected)
     }
 
     @Test("resource attributes that become one label are joined in the order of their keys, whatever their text")
@@ -126,7 +126,7 @@ struct PrometheusTextEncoderTests {
         arguments: [(1.0, "1"), (0.01, "0.01"), (2.5, "2.5"), (-0.0, "-0"), (1e-7, "1e-07")]
     )
     func numbers(value: Double, expected: String) {
-        #expect(PrometheusTextWriter.number(value) == expected)
+        #expect(TextWriter.string(capacity: 32) { $0.prometheusNumber(.double(value)) } == expected)
     }
 }
 

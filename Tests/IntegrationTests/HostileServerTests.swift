@@ -1,9 +1,10 @@
 import Foundation
+import RuntimeSupport
 import TestSupport
 import Testing
 
 #if os(Linux)
-/// Servers that try to fill the memory of whoever polls them; each poller in a process of its own, ten polls each.
+/// Servers that try to fill the memory of whoever asks them; each case in a process of its own, ten polls or one export.
 @Suite("Hostile servers", .serialized, .blocking)
 struct HostileServerTests {
     /// An answer that is meant to do harm.
@@ -29,20 +30,49 @@ struct HostileServerTests {
         }
     }
 
-    private func poll(_ attack: Attack, with poller: String) throws -> FaultReport {
-        let server = try LoopbackServer(always: attack.answer)
-        defer { server.stop() }
-        let probe = try ChildProcess(builtProduct("FaultProbe"), [poller, server.url], environment: [:])
+    /// Runs the probe in a process of its own, and tells what it reported.
+    private func probe(_ attack: Attack, _ arguments: [String], environment: [String: String] = [:]) throws
+        -> FaultReport
+    {
+        let probe = try ChildProcess(builtProduct("FaultProbe"), arguments, environment: environment)
         defer { probe.stop() }
         let line = try #require(probe.waitForLine(containing: "{", limit: .seconds(150)), "\(probe.lines)")
         let report = try JSONDecoder().decode(FaultReport.self, from: Data(line.utf8))
         print(
-            "hostile server: \(poller), \(attack.testDescription): \((report.seconds * 100).rounded() / 100) s,",
+            "hostile server: \(arguments[0]), \(attack.testDescription): \((report.seconds * 100).rounded() / 100) s,",
             "RSS \(report.before.memory) KiB, at most \(report.after.peakMemory) KiB"
         )
-        #expect(!report.isDelivered, "nothing of it is a reading")
         #expect(report.isShutDown)
         return report
+    }
+
+    private func poll(_ attack: Attack, with poller: String) throws -> FaultReport {
+        let server = try LoopbackServer(always: attack.answer)
+        defer { server.stop() }
+        let report = try probe(attack, [poller, server.url])
+        #expect(!report.isDelivered, "nothing of it is a reading")
+        return report
+    }
+
+    @Test(
+        "a collector costs the exporter at most one answer of 4 MiB, and the next export arrives",
+        arguments: Attack.all
+    )
+    func collector(attack: Attack) throws {
+        let requests = Locked(0)
+        // The probe exports twice before it meets the fault.
+        let server = try LoopbackServer { _ in
+            requests.withLock { requests in
+                requests += 1
+                return requests == 3 ? attack.answer : .json("{}")
+            }
+        }
+        defer { server.stop() }
+        let environment = ["OTEL_EXPORTER_OTLP_ENDPOINT": server.url, "GENAI_LOG_LEVEL": "none"]
+        let report = try probe(attack, ["flush"], environment: environment)
+        #expect(report.after.peakMemory - report.before.memory < 16_384)
+        #expect(report.after.threads == report.before.threads)
+        #expect(report.after.descriptors == report.before.descriptors)
     }
 
     @Test(

@@ -9,7 +9,9 @@ import RuntimeSupport
 
 /// Reads an input with one of the parsers. A trap, a value out of range or endless work is what the fuzzer looks for.
 enum FuzzedParser: UInt8, CaseIterable {
-    case enginePage, slots, models, tgiInfo, loadedModels, answer, refusal, retryAfter, headerList, endpoint, environment
+    case enginePage, slots, models, tgiInfo, loadedModels
+    case answer, refusal, retryAfter
+    case headerList, endpoint, environment
 
     static func read(_ input: [UInt8]) {
         guard let first = input.first else { return }

@@ -3,8 +3,9 @@
 /// Values by key, with a limit and one slot that all keys beyond it share.
 ///
 /// An index that changes only when a series comes or goes stands beside flat arrays. A snapshot shares them all; the
-/// first write after it copies the values, one `memcpy`, and not the dictionary, which would rehash every key.
-struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+/// first write after it copies the values, one `memcpy`, and not the dictionary, which would rehash every key. Keys that
+/// come again are mostly found by ``PositionHints``, without the dictionary.
+struct SeriesTable<Key: SeriesKey, Value: Sendable>: Sendable {
     /// Where a key's value is kept.
     enum Slot: Equatable {
         case own(Int)
@@ -31,6 +32,7 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     private(set) var series = Series()
     private var index: [Key: Int] = [:]
+    private var hints = PositionHints()
     /// The key of each slot; nil for the overflow slot.
     private var keys: [Key?] = []
     /// The position of the shared slot; nil until a key needs it.
@@ -59,12 +61,33 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     /// The slot of a key; a new one, holding `initial`, if the key is new and the limit allows it.
     mutating func slot(for key: Key, initial: Value, attributes: (Key) -> [Attribute]) -> Slot {
-        if let known = index[key] { return .own(known) }
+        let hash = key.quickHash
+        if let hinted = hintedPosition(hash, where: { $0 == key }) { return .own(hinted) }
+        if let known = index[key] {
+            hints.note(known, for: hash, keys: index.count)
+            return .own(known)
+        }
         if index.count < limit {
-            index[key] = append(key, initial, attributes(key))
-            return .own(series.values.count - 1)
+            let new = append(key, initial, attributes(key))
+            index[key] = new
+            hints.note(new, for: hash, keys: index.count)
+            return .own(new)
         }
         return overflowSlot(initial: initial)
+    }
+
+    /// The position of a key that was looked up before, mostly; nil if the key must be looked up.
+    ///
+    /// - Parameter isKey: whether it is the one that has the quick hash.
+    @inline(__always)
+    func hintedPosition(_ hash: UInt64, where isKey: (Key) -> Bool) -> Int? {
+        keys.withUnsafeBufferPointer { keys in
+            hints.position(hash) { position in
+                // A hint from before a removal may point beyond the end.
+                guard position < keys.count, let key = keys[position] else { return false }
+                return isKey(key)
+            }
+        }
     }
 
     /// The slot that all keys beyond the limit share; a new one, holding `initial`, the first time.

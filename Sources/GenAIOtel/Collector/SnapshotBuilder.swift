@@ -26,7 +26,7 @@ struct SnapshotBuilder {
     func build(time: UInt64) -> MetricSnapshot {
         let servers = ServerPoints(values.servers)
         let gauges = [
-            Metric(.kvCacheUsage, kvCacheUsage + servers.kvCacheUsage),
+            Metric(.kvCacheUsage, kvCacheUsage(and: servers.kvCacheUsage)),
             Metric(.requestsRunning, [NumberPoint([], .int(values.requestsRunning))] + servers.requestsRunning),
             Metric(.requestsWaiting, [NumberPoint([], .int(values.requestsWaiting))] + servers.requestsWaiting),
             Metric(.requestsMax, requestsMax + servers.requestsMax),
@@ -53,8 +53,15 @@ struct SnapshotBuilder {
         ]
     }
 
-    private var kvCacheUsage: [NumberPoint] {
-        zip(values.kvCacheUsage.attributes, values.kvCacheUsage.values).map { NumberPoint($0, .double($1)) }
+    private func kvCacheUsage(and others: [NumberPoint]) -> [NumberPoint] {
+        let series = values.kvCacheUsage
+        var points: [NumberPoint] = []
+        points.reserveCapacity(series.values.count + others.count)
+        for position in series.values.indices {
+            points.append(NumberPoint(series.attributes[position], .double(series.values[position])))
+        }
+        points += others
+        return points
     }
 
     private var requestsMax: [NumberPoint] {

@@ -11,27 +11,28 @@ package struct OTLPJSONEncoder: Sendable {
     private let head: [UInt8]
 
     package init(resource: Resource) {
-        var writer = JSONWriter()
-        writer.raw(#"{"resourceMetrics":[{"resource":{"#)
-        writer.attributes(resource.attributes)
-        writer.raw(#"},"scopeMetrics":[{"scope":{"name":"#)
-        writer.string(Self.scopeName)
-        writer.raw(#","version":"#)
-        writer.string(PackageInfo.version)
-        writer.raw(#"},"metrics":["#)
-        head = writer.bytes
+        head = TextWriter.bytes(capacity: 4_096) { writer in
+            writer.append(#"{"resourceMetrics":[{"resource":{"#)
+            writer.attributes(resource.attributes)
+            writer.append(#"},"scopeMetrics":[{"scope":{"name":"#)
+            writer.jsonString(Self.scopeName)
+            writer.append(#","version":"#)
+            writer.jsonString(PackageInfo.version)
+            writer.append(#"},"metrics":["#)
+        }
     }
 
     /// The request's body. The snapshot must hold at least one metric.
     package func encode(_ snapshot: MetricSnapshot) -> [UInt8] {
-        var writer = JSONWriter(capacity: head.count + snapshot.metrics.reduce(0) { $0 + Self.estimatedSize($1) })
-        writer.raw(head)
-        writer.list(snapshot.metrics) { $0.metric($1, time: snapshot.time) }
-        writer.raw("]}]}]}")
-        return writer.bytes
+        let size = head.count + snapshot.metrics.reduce(64) { $0 + Self.estimatedSize($1) }
+        return TextWriter.bytes(capacity: size) { writer in
+            writer.append(head)
+            writer.list(snapshot.metrics) { $0.metric($1, time: snapshot.time) }
+            writer.append("]}]}]}")
+        }
     }
 
-    /// In bytes, rather too much: growing the buffer would copy all that is there.
+    /// In bytes, rather too much: with too little all is encoded twice.
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points): 512 + 160 * points.count
@@ -41,117 +42,134 @@ package struct OTLPJSONEncoder: Sendable {
     }
 }
 
-extension JSONWriter {
-    fileprivate mutating func metric(_ metric: Metric, time: UInt64) {
-        raw(#"{"name":"#)
-        string(metric.descriptor.name)
-        raw(#","description":"#)
-        string(metric.descriptor.description)
+extension TextWriter {
+    fileprivate mutating func metric(_ metric: borrowing Metric, time: UInt64) {
+        append(#"{"name":"#)
+        jsonString(metric.descriptor.name)
+        append(#","description":"#)
+        jsonString(metric.descriptor.description)
         if !metric.descriptor.unit.isEmpty {
-            raw(#","unit":"#)
-            string(metric.descriptor.unit)
+            append(#","unit":"#)
+            jsonString(metric.descriptor.unit)
         }
         switch metric.data {
         case .gauge(let points):
-            raw(#","gauge":{"dataPoints":["#)
-            list(points) { $0.point($1, start: nil, time: time) }
+            append(#","gauge":{"dataPoints":["#)
+            numberPoints(points, Self.times(start: nil, time))
         case .sum(let points, let accumulation):
-            raw(#","sum":{"isMonotonic":true,"#)
+            append(#","sum":{"isMonotonic":true,"#)
             temporality(accumulation.temporality)
-            raw(#","dataPoints":["#)
-            list(points) { $0.point($1, start: accumulation.start, time: time) }
+            append(#","dataPoints":["#)
+            numberPoints(points, Self.times(start: accumulation.start, time))
         case .histogram(let points, let bounds, let accumulation):
-            raw(#","histogram":{"#)
+            append(#","histogram":{"#)
             temporality(accumulation.temporality)
-            raw(#","dataPoints":["#)
-            // The same for every point: written once.
-            var encodedBounds = JSONWriter()
-            encodedBounds.list(bounds) { $0.double($1) }
-            list(points) { $0.point($1, bounds: encodedBounds.bytes, start: accumulation.start, time: time) }
+            append(#","dataPoints":["#)
+            histogramPoints(points, bounds, Self.times(start: accumulation.start, time))
         }
-        raw("]}}")
+        append("]}}")
+    }
+
+    /// The times of a metric's points: the same for each, so they are written once and copied, 18 ns less of 82.
+    private static func times(start: UInt64?, _ time: UInt64) -> [UInt8] {
+        bytes(capacity: 128) { writer in
+            if let start {
+                writer.append(#""startTimeUnixNano":"#)
+                writer.quotedInteger(start)
+                writer.append(",")
+            }
+            writer.append(#""timeUnixNano":"#)
+            writer.quotedInteger(time)
+        }
     }
 
     private mutating func temporality(_ temporality: Accumulation.Temporality) {
-        raw(#""aggregationTemporality":"#)
+        append(#""aggregationTemporality":"#)
         switch temporality {
-        case .delta: raw("1")
-        case .cumulative: raw("2")
+        case .delta: append("1")
+        case .cumulative: append("2")
         }
     }
 
-    private mutating func point(_ point: NumberPoint, start: UInt64?, time: UInt64) {
-        beginPoint(point.attributes, start: start, time: time)
-        switch point.value {
-        case .int(let value):
-            raw(#","asInt":"#)
-            quotedInteger(value)
-        case .double(let value):
-            raw(#","asDouble":"#)
-            double(value)
+    private mutating func numberPoints(_ points: [NumberPoint], _ times: [UInt8]) {
+        list(points) { writer, point in
+            writer.beginPoint(point.attributes, times)
+            switch point.value {
+            case .int(let value):
+                writer.append(#","asInt":"#)
+                writer.quotedInteger(value)
+            case .double(let value):
+                writer.append(#","asDouble":"#)
+                writer.double(value)
+            }
+            writer.append("}")
         }
-        raw("}")
     }
 
-    private mutating func point(_ point: HistogramPoint, bounds: [UInt8], start: UInt64, time: UInt64) {
-        beginPoint(point.attributes, start: start, time: time)
-        raw(#","count":"#)
-        quotedInteger(point.count)
-        raw(#","sum":"#)
-        double(point.sum)
-        raw(#","bucketCounts":["#)
-        list(point.bucketCounts) { $0.quotedInteger($1) }
-        raw(#"],"explicitBounds":["#)
-        raw(bounds)
-        raw("]")
-        if let range = point.range {
-            raw(#","min":"#)
-            double(range.lowerBound)
-            raw(#","max":"#)
-            double(range.upperBound)
+    private mutating func histogramPoints(_ points: [HistogramPoint], _ bounds: [Double], _ times: [UInt8]) {
+        let bounds = Self.bytes(capacity: 32 * bounds.count) { $0.list(bounds) { $0.double($1) } }
+        list(points) { writer, point in
+            writer.beginPoint(point.attributes, times)
+            writer.append(#","count":"#)
+            writer.quotedInteger(point.count)
+            writer.append(#","sum":"#)
+            writer.double(point.sum)
+            writer.append(#","bucketCounts":["#)
+            writer.counts(point.bucketCounts)
+            writer.append(#"],"explicitBounds":["#)
+            writer.append(bounds)
+            writer.append("]")
+            if let range = point.range {
+                writer.append(#","min":"#)
+                writer.double(range.lowerBound)
+                writer.append(#","max":"#)
+                writer.double(range.upperBound)
+            }
+            writer.append("}")
         }
-        raw("}")
+    }
+
+    private mutating func counts(_ counts: ArraySlice<UInt64>) {
+        for position in counts.indices {
+            if position > counts.startIndex { append(",") }
+            quotedInteger(counts[position])
+        }
     }
 
     /// What all kinds of points begin with.
-    private mutating func beginPoint(_ attributes: [Attribute], start: UInt64?, time: UInt64) {
-        raw("{")
+    @inline(__always)
+    private mutating func beginPoint(_ attributes: [Attribute], _ times: [UInt8]) {
+        append("{")
         if !attributes.isEmpty {
             self.attributes(attributes)
-            raw(",")
+            append(",")
         }
-        if let start {
-            raw(#""startTimeUnixNano":"#)
-            quotedInteger(start)
-            raw(",")
-        }
-        raw(#""timeUnixNano":"#)
-        quotedInteger(time)
+        append(times)
     }
 
     fileprivate mutating func attributes(_ attributes: [Attribute]) {
-        raw(#""attributes":["#)
+        append(#""attributes":["#)
         list(attributes) { writer, attribute in
-            writer.raw(#"{"key":"#)
-            writer.string(attribute.key)
-            writer.raw(#","value":{"#)
+            writer.append(#"{"key":"#)
+            writer.jsonString(attribute.key)
+            writer.append(#","value":{"#)
             writer.value(attribute.value)
-            writer.raw("}}")
+            writer.append("}}")
         }
-        raw("]")
+        append("]")
     }
 
     private mutating func value(_ value: AttributeValue) {
         switch value {
         case .string(let text):
-            raw(#""stringValue":"#)
-            string(text)
+            append(#""stringValue":"#)
+            jsonString(text)
         case .int(let number):
-            raw(#""intValue":"#)
+            append(#""intValue":"#)
             quotedInteger(number)
         case .bool(let flag):
-            raw(#""boolValue":"#)
-            raw(flag ? "true" : "false")
+            append(#""boolValue":"#)
+            append(flag ? "true" : "false")
         }
     }
 }

@@ -9,44 +9,19 @@ package struct PrometheusTextEncoder: Sendable {
     private let targetInfo: [UInt8]
 
     package init(resource: Resource) {
-        var writer = PrometheusTextWriter()
-        writer.header("target_info", type: "gauge", help: "Attributes of the process that reports these metrics")
-        writer.sample("target_info", labels: PrometheusTextWriter.encoded(Self.merged(resource.attributes)), "1")
-        targetInfo = writer.bytes
+        let attributes = Self.merged(resource.attributes)
+        targetInfo = TextWriter.bytes(capacity: 4_096) { writer in
+            writer.header("target_info", type: "gauge", help: "Attributes of the process that reports these metrics")
+            writer.sample("target_info", NumberPoint(attributes, .int(1)))
+        }
     }
 
     /// The text, each line ended by a line feed.
     package func encode(_ snapshot: MetricSnapshot) -> String {
-        var writer = PrometheusTextWriter(
-            capacity: targetInfo.count + snapshot.metrics.reduce(0) { $0 + Self.size($1) }
-        )
-        writer.bytes += targetInfo
-        for metric in snapshot.metrics { Self.append(metric, to: &writer) }
-        return String(decoding: writer.bytes, as: UTF8.self)
-    }
-
-    private static func append(_ metric: Metric, to writer: inout PrometheusTextWriter) {
-        let name = name(metric)
-        switch metric.data {
-        case .gauge(let points):
-            writer.header(name, type: "gauge", help: metric.descriptor.description)
-            for point in points { writer.sample(name, point) }
-        case .sum(let points, _):
-            writer.header(name, type: "counter", help: metric.descriptor.description)
-            for point in points { writer.sample(name, point) }
-        case .histogram(let points, let bounds, _):
-            writer.header(name, type: "histogram", help: metric.descriptor.description)
-            let bounds = bounds.map(PrometheusTextWriter.number) + ["+Inf"]
-            for point in points { writer.histogram(name, bounds, point) }
-        }
-    }
-
-    private static func name(_ metric: Metric) -> String {
-        let base = PrometheusTextWriter.sanitized(metric.descriptor.name)
-        switch metric.data {
-        case .gauge: return base
-        case .sum: return base + "_total"
-        case .histogram: return metric.descriptor.unit == "s" ? base + "_seconds" : base
+        let size = snapshot.metrics.reduce(targetInfo.count) { $0 + Self.estimatedSize($1) }
+        return TextWriter.string(capacity: size) { writer in
+            writer.append(targetInfo)
+            writer.list(snapshot.metrics, separator: "") { $0.metric($1) }
         }
     }
 
@@ -54,10 +29,9 @@ package struct PrometheusTextEncoder: Sendable {
     private static func merged(_ attributes: [Attribute]) -> [Attribute] {
         var result: [Attribute] = []
         for attribute in attributes.sorted(by: { $0.key < $1.key }) {
-            let name = PrometheusTextWriter.sanitized(attribute.key)
+            let name = prometheusName(attribute.key)
             if let known = result.firstIndex(where: { $0.key == name }) {
-                let joined = [result[known].value, attribute.value].map(PrometheusTextWriter.text)
-                result[known].value = .string(joined.joined(separator: ";"))
+                result[known].value = .string("\(text(result[known].value));\(text(attribute.value))")
             } else {
                 result.append(Attribute(name, attribute.value))
             }
@@ -65,11 +39,117 @@ package struct PrometheusTextEncoder: Sendable {
         return result
     }
 
-    /// In bytes, rather too much: growing the buffer would copy all that is there.
-    private static func size(_ metric: Metric) -> Int {
+    private static func text(_ value: AttributeValue) -> String {
+        switch value {
+        case .string(let text): text
+        case .int(let number): number.description
+        case .bool(let flag): flag ? "true" : "false"
+        }
+    }
+
+    static func prometheusName(_ name: String) -> String {
+        TextWriter.string(capacity: name.utf8.count + 8) { $0.prometheusName(name) }
+    }
+
+    /// In bytes, rather too much: with too little all is encoded twice.
+    private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points), .sum(let points, _): 256 + 160 * points.count
         case .histogram(let points, let bounds, _): 256 + 192 * (bounds.count + 3) * points.count
         }
+    }
+}
+
+extension TextWriter {
+    fileprivate mutating func metric(_ metric: borrowing Metric) {
+        let name = PrometheusTextEncoder.prometheusName(metric.descriptor.name)
+        let help = metric.descriptor.description
+        switch metric.data {
+        case .gauge(let points):
+            header(name, type: "gauge", help: help)
+            list(points, separator: "") { $0.sample(name, $1) }
+        case .sum(let points, _):
+            let name = name + "_total"
+            header(name, type: "counter", help: help)
+            list(points, separator: "") { $0.sample(name, $1) }
+        case .histogram(let points, let bounds, _):
+            let name = metric.descriptor.unit == "s" ? name + "_seconds" : name
+            header(name, type: "histogram", help: help)
+            let bounds = bounds.map(Self.bound) + [Array("+Inf".utf8)]
+            list(points, separator: "") { $0.histogram(name, bounds, $1) }
+        }
+    }
+
+    /// What stands once before all samples of a metric.
+    fileprivate mutating func header(_ name: String, type: StaticString, help: String) {
+        append("# HELP ")
+        append(name)
+        append(" ")
+        prometheusText(help, escapingQuotes: false)
+        append("\n# TYPE ")
+        append(name)
+        append(" ")
+        append(type)
+        append("\n")
+    }
+
+    fileprivate mutating func sample(_ name: String, _ point: borrowing NumberPoint) {
+        append(name)
+        if !point.attributes.isEmpty {
+            append("{")
+            labels(point.attributes)
+            append("}")
+        }
+        append(" ")
+        prometheusNumber(point.value)
+        append("\n")
+    }
+
+    /// - Parameter bounds: the values of the label `le`.
+    private mutating func histogram(_ name: String, _ bounds: [[UInt8]], _ point: borrowing HistogramPoint) {
+        var cumulative: UInt64 = 0
+        // The labels are written with the first bucket and copied from there.
+        var labels = 0..<0
+        for (bound, count) in zip(bounds, point.bucketCounts) {
+            cumulative = cumulative.addingSaturated(count)
+            append(name)
+            append("_bucket{")
+            if labels.isEmpty {
+                let start = self.count
+                self.labels(point.attributes)
+                labels = start..<self.count
+            } else {
+                repeatText(labels)
+            }
+            append(labels.isEmpty ? "le=\"" : ",le=\"")
+            append(bound)
+            append("\"} ")
+            integer(cumulative)
+            append("\n")
+        }
+        histogramTotal(name, "_sum", labels, .double(point.sum))
+        histogramTotal(name, "_count", labels, .int(Int(clamping: point.count)))
+    }
+
+    private mutating func histogramTotal(
+        _ name: String,
+        _ suffix: StaticString,
+        _ labels: Range<Int>,
+        _ value: NumberValue
+    ) {
+        append(name)
+        append(suffix)
+        if !labels.isEmpty {
+            append("{")
+            repeatText(labels)
+            append("}")
+        }
+        append(" ")
+        prometheusNumber(value)
+        append("\n")
+    }
+
+    private static func bound(_ bound: Double) -> [UInt8] {
+        bytes(capacity: 32) { $0.double(bound, wholeWithoutPoint: true) }
     }
 }

@@ -6,9 +6,15 @@
 /// and outcomes are never removed, so that their positions stay valid.
 struct RequestStore: Sendable {
     /// What the histograms of tokens tell apart.
-    struct Kind: Hashable, Sendable {
+    struct Kind: SeriesKey {
         var model: String
         var operation: String
+
+        var quickHash: UInt64 { Self.quickHash(model, operation) }
+
+        static func quickHash(_ model: String, _ operation: String) -> UInt64 {
+            model.quickHash ^ operation.quickHash.quicklyMixed
+        }
 
         /// Cut to what an attribute may hold.
         init(model: String, operation: String) {
@@ -31,11 +37,13 @@ struct RequestStore: Sendable {
     }
 
     /// What counters and durations tell apart.
-    struct Outcome: Hashable, Sendable {
+    struct Outcome: SeriesKey {
         /// Position in the table of kinds.
         var kind: Int
         /// Nil for a request that ended well.
         var errorType: String?
+
+        var quickHash: UInt64 { (errorType?.quickHash ?? 0) ^ UInt64(truncatingIfNeeded: kind).quicklyMixed }
     }
 
     /// What a snapshot needs, without the indexes.
@@ -51,8 +59,6 @@ struct RequestStore: Sendable {
     var waiting = 0
     /// The value is the position of the outcome without an error, once there was one.
     private var kinds: SeriesTable<Kind, Int?>
-    /// The kind that arrived last: most servers have one that comes most of the time, and comparing is a fifth of hashing.
-    private var latest: (kind: Kind, position: Int)?
     /// The value is the number of requests.
     private var outcomes: SeriesTable<Outcome, Int>
     private var duration = HistogramTable.requestDuration
@@ -79,10 +85,13 @@ struct RequestStore: Sendable {
     }
 
     /// The position of a kind, for the calls below; `isOverflow` when this is the first thing beyond the limit.
-    mutating func position(of kind: Kind) -> (position: Int, isOverflow: Bool) {
-        if let latest, latest.kind == kind { return (latest.position, false) }
-        let slot = kinds.slot(for: kind, initial: nil, attributes: \.attributes)
-        latest = (kind, slot.position)
+    mutating func kind(_ model: String, _ operation: String) -> (position: Int, isOverflow: Bool) {
+        // Without making a `Kind`, which would retain and release its strings.
+        let hash = Kind.quickHash(model, operation)
+        if let known = kinds.hintedPosition(hash, where: { $0.model == model && $0.operation == operation }) {
+            return (known, false)
+        }
+        let slot = kinds.slot(for: Kind(model: model, operation: operation), initial: nil, attributes: \.attributes)
         return (slot.position, isFirstOverflow(slot))
     }
 

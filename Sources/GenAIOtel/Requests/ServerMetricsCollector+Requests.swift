@@ -16,7 +16,7 @@ extension ServerMetricsCollector {
         operation: String = "chat",
         _ body: (ServerRequest) throws -> R
     ) rethrows -> R {
-        let request = ServerRequest(self, RequestStore.Kind(model: model, operation: operation), isWaiting: false)
+        let request = beginRequest(model, operation, isWaiting: false)
         do {
             let result = try body(request)
             request.finish()
@@ -36,7 +36,7 @@ extension ServerMetricsCollector {
         isolation: isolated (any Actor)? = #isolation,
         _ body: (ServerRequest) async throws -> R
     ) async rethrows -> R {
-        let request = ServerRequest(self, RequestStore.Kind(model: model, operation: operation), isWaiting: false)
+        let request = beginRequest(model, operation, isWaiting: false)
         do {
             let result = try await body(request)
             request.finish()
@@ -56,7 +56,18 @@ extension ServerMetricsCollector {
     ///   - operation: attribute `gen_ai.operation.name`, likewise.
     /// - Returns: the request. Keep it until it has ended: dropping it ends it, with `error.type` `abandoned`.
     public func enqueueRequest(model: String, operation: String = "chat") -> ServerRequest {
-        ServerRequest(self, RequestStore.Kind(model: model, operation: operation), isWaiting: true)
+        beginRequest(model, operation, isWaiting: true)
+    }
+
+    /// A request that arrives now; counts it as waiting or running.
+    private func beginRequest(_ model: String, _ operation: String, isWaiting: Bool) -> ServerRequest {
+        let arrival = nanoseconds()
+        let (position, isOverflow) = state.withLock { state in
+            if isWaiting { state.requests.waiting += 1 } else { state.requests.running += 1 }
+            return state.requests.kind(model, operation)
+        }
+        if isOverflow { warnOfRequestOverflow() }
+        return ServerRequest(self, kind: position, arrival: arrival, isWaiting: isWaiting)
     }
 
     func warnOfRequestOverflow() {

@@ -1,5 +1,7 @@
 // One request that the application tracks, from its arrival to its end.
 
+import Synchronization
+
 /// A request that counts itself: as waiting, as running, and when it ends, with its times.
 ///
 /// Comes from ``ServerMetricsCollector/enqueueRequest(model:operation:)`` or
@@ -10,47 +12,47 @@
 ///
 /// Times are measured on a clock that does not follow changes of the date, from the request's arrival.
 public final class ServerRequest: @unchecked Sendable {
-    // Sendable: `phase` and `firstTokenTime` are touched only while the collector's lock is held; nothing else changes.
-    // A lock of its own would be a second allocation, and would have to be held together with the collector's anyway:
-    // the phase and the collector's counts change in one step, or a `finish` on another thread could come between.
+    // Sendable: `firstTokenTime` is touched and `phase` changed only while the collector's lock is held; nothing else
+    // changes. A lock of its own would be a second allocation, and would have to be held together with the collector's
+    // anyway: the phase and the collector's counts change in one step, or a `finish` on another thread could come between.
 
-    private enum Phase {
+    private enum Phase: UInt8, AtomicRepresentable {
         case waiting, running, done
     }
 
     private let collector: ServerMetricsCollector
+    /// The collector's, which lives as long as this object because the collector does.
+    private let state: UnownedLock<ServerMetricsCollector.State>
     /// Position in the collector's ``RequestStore``.
     private let kind: Int
     /// On the collector's clock, as all times here.
     private let arrival: UInt64
-    private var phase: Phase
+    /// Atomic, because `done` is final and can be seen without the lock: the end of the scope and of the object mostly
+    /// find a request that is done. A tracked request takes three locks so, not five: 40 ns of 300 less.
+    private let phase: Atomic<Phase>
     /// Nanoseconds from the arrival to the first token.
     private var firstTokenTime: UInt64?
 
-    /// A request that arrives now; counts it as waiting or running.
-    init(_ collector: ServerMetricsCollector, _ kind: RequestStore.Kind, isWaiting: Bool) {
+    /// A request that the collector has counted as waiting or running.
+    init(_ collector: ServerMetricsCollector, kind: Int, arrival: UInt64, isWaiting: Bool) {
         self.collector = collector
-        arrival = collector.nanoseconds()
-        phase = isWaiting ? .waiting : .running
-        let isOverflow: Bool
-        (self.kind, isOverflow) = collector.state.withLock { state in
-            if isWaiting { state.requests.waiting += 1 } else { state.requests.running += 1 }
-            return state.requests.position(of: kind)
-        }
-        if isOverflow { collector.warnOfRequestOverflow() }
+        state = collector.state.unowned
+        self.kind = kind
+        self.arrival = arrival
+        phase = Atomic(isWaiting ? .waiting : .running)
     }
 
     deinit { end(outputTokens: nil, failure: .abandoned) }
 
     /// Counts the request as running instead of waiting. Does nothing if it runs already or has ended.
     public func start() {
-        collector.state.withLock { startIfWaiting(&$0.requests) }
+        withLock { startIfWaiting(&$0.requests) }
     }
 
     /// Records the time to first token, at the first call only. A request that still waited runs from now on.
     public func firstToken() {
-        collector.state.withLock { state in
-            guard phase != .done, firstTokenTime == nil else { return }
+        withLock { state in
+            guard !isDone, firstTokenTime == nil else { return }
             startIfWaiting(&state.requests)
             let time = nanosecondsSinceArrival
             firstTokenTime = time
@@ -70,13 +72,14 @@ public final class ServerRequest: @unchecked Sendable {
     }
 
     private func end(outputTokens: Int?, failure: RequestStore.Failure?) {
-        let isOverflow = collector.state.withLock { state in
-            switch phase {
+        guard !isDone else { return }
+        let isOverflow = withLock { state in
+            switch phase.load(ordering: .relaxed) {
             case .waiting: state.requests.waiting -= 1
             case .running: state.requests.running -= 1
             case .done: return false
             }
-            phase = .done
+            phase.store(.done, ordering: .releasing)
             let time = nanosecondsSinceArrival
             if failure == nil, let firstTokenTime, let outputTokens, outputTokens >= 2 {
                 let perToken = time.subtractingSaturated(firstTokenTime) / UInt64(outputTokens - 1)
@@ -87,12 +90,20 @@ public final class ServerRequest: @unchecked Sendable {
         if isOverflow { collector.warnOfRequestOverflow() }
     }
 
+    private func withLock<Result>(_ body: (inout ServerMetricsCollector.State) -> Result) -> Result {
+        // The collector, and with it the state, lives as long as this object.
+        defer { withExtendedLifetime(self) {} }
+        return state.withLock(body)
+    }
+
     private func startIfWaiting(_ requests: inout RequestStore) {
-        guard phase == .waiting else { return }
-        phase = .running
+        guard phase.load(ordering: .relaxed) == .waiting else { return }
+        phase.store(.running, ordering: .relaxed)
         requests.waiting -= 1
         requests.running += 1
     }
+
+    private var isDone: Bool { phase.load(ordering: .acquiring) == .done }
 
     /// Read while the lock is held, and only when it is needed: so times can't come in another order than the calls, and
     /// a call that does nothing does not read the clock, which costs more than the lock.

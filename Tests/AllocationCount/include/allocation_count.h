@@ -1,2 +1,2 @@
-// The number of allocations of this process so far; -1 where they are not counted.
+// The number of allocations of the calling thread so far; -1 where they are not counted.
 long allocation_count(void);

@@ -7,6 +7,9 @@ final class CurlAnswer {
     /// The largest head that is read, trailers and interim answers included, in bytes.
     static let headLimit = 256 * 1024
 
+    /// Up to this size, in bytes, a body grows as arrays do.
+    private static let smallBody = 256 * 1024
+
     private(set) var response = HTTPResponse(status: 0)
     /// Why the rest is not wanted.
     private(set) var failure: HTTPFailure?
@@ -49,6 +52,11 @@ final class CurlAnswer {
     /// - Returns: false to end the transfer at once.
     func receive(body piece: UnsafeBufferPointer<UInt8>) -> Bool {
         guard response.body.count + piece.count <= bodyLimit else { return fail(.answerTooLarge(limit: bodyLimit)) }
+        // Growing by doubling would leave the allocator three times as much at last. Memory that is set aside costs nothing
+        // before it is used.
+        if response.body.count + piece.count > Self.smallBody, response.body.capacity < bodyLimit {
+            response.body.reserveCapacity(bodyLimit)
+        }
         response.body.append(contentsOf: piece)
         return true
     }
