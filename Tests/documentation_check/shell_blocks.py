@@ -8,7 +8,7 @@ import http.server, os, re, shutil, signal, subprocess, sys, tempfile, threading
 from .markdown import ROOT, documents
 from .shell_rules import RULES, Run, Serve, Skip, Watch, rule_for
 
-LIMIT = 300
+LIMIT = 600
 # A block that does nothing but set variables is followed by a program that reads them.
 READER = os.path.join(ROOT, ".build/debug/ExitProbe") + " return"
 COMPLAINT = re.compile(r"^.* (?:WARNING|ERROR) \[genai-otel\] .*(?:is ignored|is not supported|can't be used|is off).*$", re.M)
