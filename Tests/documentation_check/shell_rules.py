@@ -63,7 +63,7 @@ RULES = [
     Rule("docs/getting-started.md", "swift run server-metrics-example", Watch(r"gen_ai\.server\.kv_cache\.usage")),
     Rule("docs/ollama.md", "swift run ollama-example", Watch("Looking at Ollama every 3 seconds")),
     Rule(EXAMPLE, "OTEL_EXPORTER_OTLP_ENDPOINT=", Serve("received POST /v1/metrics")),
-    Rule(EXAMPLE, "HummingbirdServer$", Serve(LISTENING)),
+    Rule(EXAMPLE, "^swift run --package-path Examples/HummingbirdServer$", Serve(LISTENING)),
     Rule(EXAMPLE, "HummingbirdServer load", Run(r"status 200: [0-9]")),
     Rule(EXAMPLE, "/v1/models", Run('"llama-3.1-8b"')),
     Rule(EXAMPLE, '"max_tokens": 20', Run('"finish_reason"')),
