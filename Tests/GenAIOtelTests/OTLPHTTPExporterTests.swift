@@ -113,8 +113,7 @@ struct OTLPHTTPExporterTests {
         defer { server.stop() }
         let exporter = try exporter(server.url)
         defer { exporter.close() }
-        #expect(export(exporter).isDelivered)
-        #expect(server.requests.count == 5)
+        #expect(export(exporter) == Outcome(isDelivered: true, requests: 5))
         #expect(Set(server.requests.map(\.body)).count == 1, "the same snapshot each time")
         #expect(recorder.lines(.warning).isEmpty)
     }

@@ -27,7 +27,7 @@ struct Fuzzer {
         exit(runFuzzer(&count, &arguments, fuzz))
     }
 }
-#else
+#elseif DEBUG
 @main
 struct Replay {
     static func main() throws {
@@ -35,6 +35,14 @@ struct Replay {
             FuzzedParser.read(Array(try Data(contentsOf: URL(fileURLWithPath: path))))
             print("\(path): read")
         }
+    }
+}
+#else
+@main
+struct Refusal {
+    static func main() {
+        print("The parsers can be reached in a debug build only.")
+        exit(2)
     }
 }
 #endif

@@ -1,5 +1,7 @@
 // The parsers that read what comes from outside, by the first byte of an input.
 
+// Only debug builds let a module's internals be seen.
+#if DEBUG
 import Foundation
 import RuntimeSupport
 
@@ -63,3 +65,4 @@ enum FuzzedParser: UInt8, CaseIterable {
         precondition(configuration.otlp.headers.allSatisfy { HTTPHeader.isValid(name: $0.key, value: $0.value) })
     }
 }
+#endif

@@ -4,7 +4,7 @@
 ///
 /// An export is one snapshot of all metrics. Each is delivered, has failed, waits in the outage buffer or is under way.
 public struct ExportStatistics: Sendable, Equatable {
-    /// Requests sent, repetitions included, but for the one that libcurl makes by itself when a kept connection is dead.
+    /// Requests sent, repetitions included.
     public internal(set) var requestsSent = 0
     /// Exports that were delivered.
     public internal(set) var exportsDelivered = 0

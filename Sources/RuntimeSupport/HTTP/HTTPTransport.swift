@@ -15,9 +15,10 @@ package protocol HTTPTransport: Sendable {
 
 /// The choice among the HTTP clients of this package.
 package enum HTTPTransports {
-    /// The client with the hardest bounds that there is here: over libcurl on Linux, else over URLSession.
+    /// The client with the hardest bounds that there is here: over libcurl on Linux, else over URLSession. Costs nothing
+    /// before the first request.
     package static func best(userAgent: String) -> any HTTPTransport {
-        bounded(userAgent: userAgent) ?? HTTPClient(userAgent: userAgent)
+        LazyTransport { bounded(userAgent: userAgent) ?? HTTPClient(userAgent: userAgent) }
     }
 
     /// A client that no server can make use more memory than its limits say; nil where there is none but URLSession.
@@ -28,7 +29,7 @@ package enum HTTPTransports {
         curl(userAgent, TLSFiles(), answerLimit)
     }
 
-    /// The same, with certificate files of its own.
+    /// The same, with certificate files of its own; they are looked at right away.
     ///
     /// Throws ``TLSFiles/Unusable`` if they can't be honoured: to go on without them would be weaker trust than asked for.
     package static func best(userAgent: String, tls: TLSFiles) throws -> any HTTPTransport {

@@ -54,11 +54,10 @@ final class CurlConnection: @unchecked Sendable {
         }
         setOptions(answer, tls)
         library.set(.httpHeader, of: easy, to: UnsafeRawPointer(fields))
-        return (request.body ?? Data()).withUnsafeBytes { body in
-            withExtendedLifetime(answer) {
-                setTarget(request, body)
-                return transfer(answer, until: deadline, isCancelled: isCancelled)
-            }
+        let body = request.body.map(CurlBody.init)
+        setTarget(request, body)
+        return withExtendedLifetime((answer, body)) {
+            transfer(answer, until: deadline, isCancelled: isCancelled)
         }
     }
 
@@ -110,14 +109,15 @@ final class CurlConnection: @unchecked Sendable {
         library.set(.keyPassword, of: easy, to: "")
     }
 
-    private func setTarget(_ request: HTTPRequest, _ body: UnsafeRawBufferPointer) {
+    private func setTarget(_ request: HTTPRequest, _ body: CurlBody?) {
         library.set(.url, of: easy, to: request.endpoint.url.absoluteString)
-        if request.body == nil {
-            library.set(.httpGet, of: easy, to: 1)
-        } else {
+        if let body {
             library.set(.post, of: easy, to: 1)
             library.set(.postFieldSize, of: easy, to: body.count)
-            library.set(.postFields, of: easy, to: body.baseAddress)
+            library.set(.readFunction, of: easy, to: CurlBody.readFunction)
+            library.set(.readData, of: easy, to: Unmanaged.passUnretained(body).toOpaque())
+        } else {
+            library.set(.httpGet, of: easy, to: 1)
         }
         library.set(.customRequest, of: easy, to: request.method)
     }

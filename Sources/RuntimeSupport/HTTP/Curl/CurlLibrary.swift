@@ -90,7 +90,7 @@ extension CurlLibrary {
         case tcpKeepAlive = 213
         case writeData = 10001
         case url = 10002
-        case postFields = 10015
+        case readData = 10009
         case httpHeader = 10023
         case clientCertificate = 10025
         case keyPassword = 10026
@@ -100,6 +100,7 @@ extension CurlLibrary {
         case clientKey = 10087
         case certificateAuthorityFolder = 10097
         case writeFunction = 20011
+        case readFunction = 20012
         case headerFunction = 20079
         case postFieldSize = 30120
     }
