@@ -98,7 +98,7 @@ extension OTLPConfiguration {
     private static func checkProtocol(reading reader: inout EnvironmentReader) {
         let known: KeyValuePairs = ["http/json": true, "http/protobuf": false, "grpc": false]
         let _: Bool? = reader.otlp("PROTOCOL") { reader, name in
-            if reader.word(name, known) == false { reader.warn(name, "is not supported: http/json is used") }
+            if reader.word(name, known) == false { reader.warn(name, "names a protocol other than http/json") }
             return reader.text(name) == nil ? nil : true
         }
     }

@@ -5,7 +5,7 @@ import Foundation
 
 /// The functions of libcurl (7.68 or later) that ``CurlClient`` calls.
 ///
-/// FoundationNetworking needs libcurl too, so on Linux it is there wherever a program is not linked statically.
+/// FoundationNetworking needs libcurl too, so on Linux it is there, but for programs that are static altogether.
 ///
 /// `curl_easy_setopt` is variadic in C and called here with fixed arguments. On x86-64 and on
 /// arm64 outside Apple's systems, integers and pointers travel the same way in both; on others this is not built.
