@@ -49,11 +49,11 @@ class Prometheus(Program):
             ]
             command += [] if targets else ["--web.enable-otlp-receiver"]
             command += [f"--query.lookback-delta={lookback}"] if lookback else []
-            super().__init__(command, r'msg="Listening on".* address=(127\.0\.0\.1:\d+)')
+            super().__init__(command, r'msg="Listening on".* address=(127\.0\.0\.1:\d+)', r'msg="Server is ready')
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        self.url = f"http://{self.announced[1]}"
+        self.url = f"http://{self.announced[0][1]}"
 
     def __exit__(self, *failure):
         try:
@@ -107,7 +107,7 @@ class Gateway(Program):
             r'Starting HTTP server.*"endpoint": "(127\.0\.0\.1:\d+)"',
             PROMETHEUS_OTLP_ENDPOINT=destination, OTLP_LISTEN="127.0.0.1:0", METRICS_HOST="127.0.0.1", METRICS_PORT="0",
         )
-        self.url = f"http://{self.announced[1]}"
+        self.url = f"http://{self.announced[0][1]}"
 
     def check_silence(self):
         complaints = [line for line in self.lines if re.search(r"\t(warn|error)\t", line)]

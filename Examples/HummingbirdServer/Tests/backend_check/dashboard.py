@@ -49,12 +49,12 @@ def run(server_program, load_program):
         )
         pushed = stack.enter_context(Prometheus())
         server = stack.enter_context(Server(
-            server_program, 0, "--concurrency", "4", "--queue", "4", "--speed", "4",
+            server_program, 0, "--concurrency", "4", "--queue", "3", "--speed", "4",
             OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=pushed.otlp_endpoint, OTEL_METRIC_EXPORT_INTERVAL="500",
             **engines.polling(llama_cpp, vllm), **engines.polling_ollama(ollama),
         ))
         scraped = stack.enter_context(Prometheus(targets=[f"127.0.0.1:{server.port}"]))
-        load = stack.enter_context(Load(load_program, server.url, 12, 24, "--hang-ups", "0.15"))
+        load = stack.enter_context(Load(load_program, server.url, 12, 12, "--hang-ups", "0.1"))
         for prometheus, way in ((scraped, "scraped"), (pushed, "pushed")):
             check_dashboard(prometheus, way)
         summary = load.wait(90)
@@ -70,4 +70,4 @@ def check_counts(server, backends, sent):
         prometheus.expect(f"sum by ({', '.join(LABELS)}) ({REQUESTS})", LABELS, ended)
         prometheus.check_silence()
     failed = sum(count for (_, error), count in ended.items() if error)
-    print(f"  {sent} requests, {failed} of them failed: the same in both")
+    print(f"  {sent} requests, {failed:.0f} of them failed: the same in both")

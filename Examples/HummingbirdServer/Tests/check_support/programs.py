@@ -13,8 +13,8 @@ def environment(**variables):
 class Program:
     """A running program that keeps what it prints. Use it as a context manager: it ends with the block, however that ends."""
 
-    def __init__(self, command, announcement, **variables):
-        """Returns when the program has printed a line with `announcement`, a pattern whose match is kept."""
+    def __init__(self, command, *announcements, **variables):
+        """Returns when the program has printed a line with each of the announcements: patterns, whose matches are kept."""
         self.name = os.path.basename(command[0])
         self.lines = []
         self._changed = threading.Condition()
@@ -27,7 +27,7 @@ class Program:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.announced = self._wait_for_line(announcement, 30)
+            self.announced = [self._wait_for_line(announcement, 30) for announcement in announcements]
         except BaseException:
             self.kill()
             raise
@@ -105,8 +105,8 @@ class Server(Program):
     def __init__(self, program, port=0, *options, **variables):
         variables = {"GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false", **variables}
         super().__init__([program, "--port", str(port), *options], r"^Listening on (http://.+:(\d+))$", **variables)
-        self.url = self.announced[1]
-        self.port = int(self.announced[2])
+        self.url = self.announced[0][1]
+        self.port = int(self.announced[0][2])
 
     def metrics(self):
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
