@@ -49,12 +49,12 @@ def run(server_program, load_program):
         )
         pushed = stack.enter_context(Prometheus())
         server = stack.enter_context(Server(
-            server_program, 0, "--concurrency", "4", "--queue", "3", "--speed", "4",
+            server_program, 0, "--concurrency", "8", "--queue", "4", "--speed", "2",
             OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=pushed.otlp_endpoint, OTEL_METRIC_EXPORT_INTERVAL="500",
             **engines.polling(llama_cpp, vllm), **engines.polling_ollama(ollama),
         ))
         scraped = stack.enter_context(Prometheus(targets=[f"127.0.0.1:{server.port}"]))
-        load = stack.enter_context(Load(load_program, server.url, 12, 12, "--hang-ups", "0.1"))
+        load = stack.enter_context(Load(load_program, server.url, 12, 10, "--hang-ups", "0.4"))
         for prometheus, way in ((scraped, "scraped"), (pushed, "pushed")):
             check_dashboard(prometheus, way)
         load.wait(90)
