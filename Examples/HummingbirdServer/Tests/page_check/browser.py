@@ -1,5 +1,5 @@
 """Drives headless Chromium through the DevTools protocol over a pipe; needs nothing but Python."""
-import base64, fcntl, itertools, json, os, shutil, subprocess, tempfile, threading, time
+import base64, fcntl, itertools, json, os, shutil, subprocess, tempfile, threading
 
 
 class Browser:
@@ -171,12 +171,3 @@ class Page:
         result = self.call("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": whole})
         with open(path, "wb") as file:
             file.write(base64.b64decode(result["data"]))
-
-
-def wait_for(condition, seconds, what):
-    """Waits for something outside of the browser, which can only be asked for."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)

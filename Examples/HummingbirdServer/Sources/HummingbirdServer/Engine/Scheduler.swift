@@ -8,10 +8,15 @@ import Synchronization
 /// to wait for blocks holds up those of its own model, so that it can't starve, but not those of other models.
 ///
 /// Thread-safe. A lock and not an actor, so that a place can be given back from a `deinit`.
+///
+/// No continuation is resumed under the lock: a task that is cancelled calls ``leave(_:)`` while it holds a lock of its own,
+/// and to resume it takes that lock too. In the other order both would wait for ever.
 final class Scheduler: Sendable {
     /// Called with a model's KV-cache usage in percent whenever it changes. It runs under the scheduler's lock, so that
     /// values arrive in order: it must be quick, and must not call the scheduler.
     typealias UsageHandler = @Sendable (_ model: String, _ percent: Double) -> Void
+
+    private typealias Continuation = CheckedContinuation<Void, any Error>
 
     private struct Waiting {
         var id: Int
@@ -19,7 +24,7 @@ final class Scheduler: Sendable {
         var promptTokens: Int
         var maxTokens: Int
         /// Nil until the ticket's holder waits.
-        var continuation: CheckedContinuation<Void, any Error>?
+        var continuation: Continuation?
     }
 
     private struct State {
@@ -50,17 +55,18 @@ final class Scheduler: Sendable {
 
     /// Puts a request at the end of the queue, or lets it run if it need not wait.
     func enqueue(model: String, promptTokens: Int, maxTokens: Int) throws(QueueFull) -> Ticket {
-        let (id, waiting) = state.withLock { state -> (Int?, Int) in
+        let (id, waiting, admitted) = state.withLock { state -> (Int?, Int, [Continuation]) in
             state.lastID += 1
             let id = state.lastID
             state.waiting.append(
                 Waiting(id: id, model: model, promptTokens: promptTokens, maxTokens: maxTokens, continuation: nil)
             )
-            admit(&state)
-            guard state.waiting.count > queueLimit else { return (id, state.waiting.count) }
+            let admitted = admit(&state)
+            guard state.waiting.count > queueLimit else { return (id, state.waiting.count, admitted) }
             state.waiting.removeAll { $0.id == id }
-            return (nil, state.waiting.count)
+            return (nil, state.waiting.count, admitted)
         }
+        for continuation in admitted { continuation.resume() }
         guard let id else { throw QueueFull(waiting: waiting) }
         return Ticket(id: id, scheduler: self)
     }
@@ -71,15 +77,15 @@ final class Scheduler: Sendable {
     func wait(for id: Int) async throws {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                state.withLock { state in
-                    if state.running[id] != nil {
-                        continuation.resume()
-                    } else if let index = state.waiting.firstIndex(where: { $0.id == id }) {
-                        state.waiting[index].continuation = continuation
-                    } else {
-                        continuation.resume(throwing: CancellationError())
+                let outcome = state.withLock { state -> Result<Void, any Error>? in
+                    if state.running[id] != nil { return .success(()) }
+                    guard let index = state.waiting.firstIndex(where: { $0.id == id }) else {
+                        return .failure(CancellationError())
                     }
+                    state.waiting[index].continuation = continuation
+                    return nil
                 }
+                if let outcome { continuation.resume(with: outcome) }
             }
         } onCancel: {
             leave(id)
@@ -96,20 +102,26 @@ final class Scheduler: Sendable {
 
     /// Gives a place back, running or waiting. Does nothing the second time.
     func leave(_ id: Int) {
-        state.withLock { state in
+        let (left, admitted) = state.withLock { state -> (Continuation?, [Continuation]) in
+            var left: Continuation?
             if let model = state.running.removeValue(forKey: id) {
                 state.caches[model]?.release(id)
                 reportUsage(of: model, state)
             } else if let index = state.waiting.firstIndex(where: { $0.id == id }) {
-                state.waiting.remove(at: index).continuation?.resume(throwing: CancellationError())
+                left = state.waiting.remove(at: index).continuation
             }
             // Also when one left that only waited: it may have held up others of its model.
-            admit(&state)
+            return (left, admit(&state))
         }
+        left?.resume(throwing: CancellationError())
+        for continuation in admitted { continuation.resume() }
     }
 
     /// Lets run what can, oldest first.
-    private func admit(_ state: inout State) {
+    ///
+    /// - Returns: whom to resume once the lock is given back.
+    private func admit(_ state: inout State) -> [Continuation] {
+        var admitted: [Continuation] = []
         var modelsWithoutBlocks: Set<String> = []
         var index = 0
         while index < state.waiting.count, state.running.count < concurrency {
@@ -126,8 +138,9 @@ final class Scheduler: Sendable {
             state.waiting.remove(at: index)
             state.running[next.id] = next.model
             reportUsage(of: next.model, state)
-            next.continuation?.resume()
+            if let continuation = next.continuation { admitted.append(continuation) }
         }
+        return admitted
     }
 
     private func reportUsage(of model: String, _ state: State) {

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 
@@ -57,6 +58,32 @@ struct SchedulerTests {
         // Nor does it run once there is a place.
         first.leave()
         #expect(scheduler.batchSize("a") == 0)
+    }
+
+    // If locks are taken in two orders, this does not end: the tasks' threads wait too, and with them any time limit.
+    @Test("clients that hang up while others get their turn stop nothing")
+    func cancellations() async throws {
+        for _ in 0..<100 {
+            let scheduler = scheduler(concurrency: 1, queueLimit: 64)
+            let (starts, started) = AsyncStream.makeStream(of: Void.self)
+            let requests = try (0..<64).map { _ in
+                let ticket = try scheduler.enqueue(model: "a", promptTokens: 1, maxTokens: 1)
+                return Task {
+                    defer { ticket.leave() }
+                    started.yield()
+                    try await ticket.wait()
+                    try await Task.sleep(for: .seconds(60))
+                }
+            }
+            for await _ in starts.prefix(requests.count) {}
+            // One thread cancels the request whose turn it is, the other the next one, which gets its turn by that.
+            for first in 0...1 {
+                Thread.detachNewThread { for index in stride(from: first, to: 64, by: 2) { requests[index].cancel() } }
+            }
+            for request in requests { _ = await request.result }
+            #expect(scheduler.waitingCount == 0)
+            #expect(scheduler.batchSize("a") == 0)
+        }
     }
 
     @Test("a dropped ticket gives its place back")

@@ -1,5 +1,5 @@
 """What the page must show for an answer of /metrics, worked out a second time and in another way."""
-import math, re
+import math
 
 OWN = {"engine": None}
 TTFT = "gen_ai_server_time_to_first_token_seconds_bucket"
@@ -8,27 +8,8 @@ REQUESTS = "gen_ai_requests_total"
 MODEL = "gen_ai_request_model"
 
 
-class Scrape:
-    def __init__(self, text):
-        self.series = []
-        for line in text.splitlines():
-            if not line or line.startswith("#"):
-                continue
-            series, value = line.rsplit(" ", 1)
-            name, _, labels = series.partition("{")
-            pairs = re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels)
-            self.series.append((name, dict(pairs), float(value)))
-
-    def find(self, name, **labels):
-        """Labels and values of the series of a name; a label that must be absent is None."""
-        return [(found, value) for series, found, value in self.series
-                if series == name and all(found.get(key) == wanted for key, wanted in labels.items())]
-
-    def sum(self, name, **labels):
-        return sum(value for _, value in self.find(name, **labels))
-
-    def failed(self, **labels):
-        return sum(value for found, value in self.find(REQUESTS, **labels) if "error_type" in found)
+def failed(scrape, **labels):
+    return sum(value for found, value in scrape.find(REQUESTS, **labels) if "error_type" in found)
 
 
 def quantile(share, name, later, earlier, **labels):
@@ -63,14 +44,14 @@ def expected(now, since, rate_since, rate_seconds):
         return scrape.sum(REQUESTS, **labels) if scrape else 0
 
     count = ended(now) - ended(since)
-    failed = now.failed() - (since.failed() if since else 0)
+    failed_count = failed(now) - (failed(since) if since else 0)
     values = {
         "running": now.sum("gen_ai_server_requests_running", **OWN),
         "waiting": now.sum("gen_ai_server_requests_waiting", **OWN),
         "max": now.sum("gen_ai_server_requests_max", **OWN),
         "total": ended(now),
         "rate": (ended(now) - ended(rate_since)) / rate_seconds if rate_seconds else None,
-        "failed-share": failed / count * 100 if count else None,
+        "failed-share": failed_count / count * 100 if count else None,
         "ttft-p50": quantile(0.5, TTFT, now, since),
         "ttft-p95": quantile(0.95, TTFT, now, since),
     }
@@ -80,7 +61,7 @@ def expected(now, since, rate_since, rate_seconds):
         models[labels["model"]] = {
             "KV cache": usage,
             "Requests": ended(now, **of_model),
-            "Failed": now.failed(**of_model),
+            "Failed": failed(now, **of_model),
             "First token, median": quantile(0.5, TTFT, now, since, **of_model),
             "Per token, median": quantile(0.5, PER_TOKEN, now, since, **of_model),
         }

@@ -1,0 +1,72 @@
+"""The Grafana dashboard, fed by the server under load: scraped by one Prometheus, and exporting OTLP to another."""
+import contextlib, os, subprocess, sys
+
+from check_support.conditions import check, wait_for
+from check_support.programs import Load, Server
+from check_support.scrape import Scrape
+
+from . import engines
+from .backends import DASHBOARD, DOCS, Prometheus
+from .clients import counts
+
+OUR_CHECK = os.path.join(os.path.dirname(DOCS), "Tests/dashboard-check")
+REQUESTS, LABELS = "gen_ai_requests_total", ("gen_ai_request_model", "error_type")
+# Everything that a panel needs has been measured, and twice: a rate needs two values.
+IS_COMPLETE = [
+    (2, "count(sum by (gen_ai_request_model) (rate(gen_ai_server_time_per_output_token_seconds_count[1m])) > 0)"),
+    # What clients that hang up leave, and what the full queue turns away.
+    (2, 'count(sum by (error_type) (rate(gen_ai_requests_total{error_type!=""}[1m])))'),
+    (3, "count(gen_ai_server_up == 1)"),
+    (1, "count(gen_ai_server_models_loaded)"),
+    (1, 'count(gen_ai_server_requests_max{engine="llama.cpp"})'),
+    (2, 'count(gen_ai_server_requests_waiting{server_address!=""})'),
+    (3, 'count(count by (engine) ({__name__=~"gen_ai_server_kv_cache_usage(_percent)?", server_address!=""}))'),
+]
+
+
+def run_check(command):
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    check(result.returncode == 0 and " 0 problems" in result.stdout, f"{command}: {result.stdout}{result.stderr}")
+    return result.stdout.strip().splitlines()[-1]
+
+
+def check_dashboard(prometheus, way):
+    """Every variable and every query of the dashboard finds data."""
+    for value, expression in IS_COMPLETE:
+        wait_for(lambda: prometheus.query(expression).get((), 0) >= value, 30, f"{way}, {value}: {expression}")
+    print(f"  {way}, dashboard-check: {run_check([sys.executable, OUR_CHECK, prometheus.url])}")
+    if other := os.environ.get("DASHBOARD_CHECK"):
+        python = os.environ.get("DASHBOARD_CHECK_PYTHON") or sys.executable
+        print(f"  {way}, DASHBOARD_CHECK: {run_check([python, other, DASHBOARD, prometheus.url])}")
+    else:
+        print(f"  {way}, DASHBOARD_CHECK: skipped, not set")
+
+
+def run(server_program, load_program):
+    with contextlib.ExitStack() as stack:
+        llama_cpp, vllm, ollama = (
+            stack.enter_context(start()) for start in (engines.llama_cpp, engines.vllm, engines.ollama)
+        )
+        pushed = stack.enter_context(Prometheus())
+        server = stack.enter_context(Server(
+            server_program, 0, "--concurrency", "8", "--queue", "4", "--speed", "2",
+            OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=pushed.otlp_endpoint, OTEL_METRIC_EXPORT_INTERVAL="500",
+            **engines.polling(llama_cpp, vllm), **engines.polling_ollama(ollama),
+        ))
+        scraped = stack.enter_context(Prometheus(targets=[f"127.0.0.1:{server.port}"]))
+        load = stack.enter_context(Load(load_program, server.url, 12, 10, "--hang-ups", "0.4"))
+        for prometheus, way in ((scraped, "scraped"), (pushed, "pushed")):
+            check_dashboard(prometheus, way)
+        load.wait(90)
+        wait_for(lambda: counts(server) == (0, 0), 30, "nothing runs or waits")
+        check_counts(server, (scraped, pushed))
+
+
+def check_counts(server, backends):
+    """Once all is quiet, /metrics and both backends agree."""
+    ended = Scrape(server.metrics()).values(REQUESTS, *LABELS)
+    for prometheus in backends:
+        prometheus.expect(f"sum by ({', '.join(LABELS)}) ({REQUESTS})", LABELS, ended)
+        prometheus.check_silence()
+    failed = sum(count for (_, error), count in ended.items() if error)
+    print(f"  {sum(ended.values()):.0f} requests, {failed:.0f} of them failed: the same in both")
