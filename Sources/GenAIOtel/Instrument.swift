@@ -25,7 +25,7 @@ public func instrument(_ configuration: Configuration = Configuration()) -> Inst
     }
     if isNew {
         exportAtExit
-        instrumentation.logStart()
+        instrumentation.openLog()
     } else {
         instrumentation.logSecondStart()
     }

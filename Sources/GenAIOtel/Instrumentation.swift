@@ -16,8 +16,8 @@ public final class Instrumentation: Sendable {
     private let prometheusEncoder: PrometheusTextEncoder
     private let ollama: OllamaPoller?
     private let engines: EnginePoller?
-    private let log: Log
-    private let startMessages: [StartMessage]
+    private let logGate: LogGate
+    private let secondStarts: FailureLog
     private let onShutdown: @Sendable (Instrumentation) -> Void
     private let shutdownResult = Monitor(ShutdownState.notYet)
 
@@ -26,20 +26,15 @@ public final class Instrumentation: Sendable {
         case done(Bool)
     }
 
-    /// A line that is to be logged once the instrumentation is in place.
-    private struct StartMessage {
-        var level: LogLevel
-        var text: String
-    }
-
-    /// Wires the parts; starts nothing and logs nothing.
+    /// Wires the parts; starts nothing, and holds back what it logs until ``openLog()``.
     init(
         _ configuration: Configuration,
         timeSource: any TimeSource = SystemTimeSource(),
         onShutdown: @escaping @Sendable (Instrumentation) -> Void = { _ in }
     ) {
         let configuration = configuration.validated()
-        let log = Log(level: configuration.logLevel, handler: configuration.logHandler)
+        let logGate = LogGate(configuration.logHandler)
+        let log = Log(level: configuration.logLevel, handler: logGate.handler)
         let collector = ServerMetricsCollector(
             cardinalityLimit: configuration.cardinalityLimit,
             log: log,
@@ -47,14 +42,14 @@ public final class Instrumentation: Sendable {
         )
         let clock = SnapshotClock(timeSource, after: collector.startTime)
         let resource = Resource(configuration)
-        var messages = configuration.warnings.map { StartMessage(level: .warning, text: $0) }
-        let exporters = Self.exporters(configuration, resource, log, timeSource, &messages)
+        for warning in configuration.warnings { log.warning(warning) }
+        let exporters = Self.exporters(configuration, resource, log, timeSource)
 
-        self.log = log
+        self.logGate = logGate
+        secondStarts = FailureLog(log: log, timeSource: timeSource)
         self.onShutdown = onShutdown
         serverMetrics = collector
         prometheusEncoder = PrometheusTextEncoder(resource: resource)
-        startMessages = messages
         exporter =
             exporters.isEmpty
             ? nil
@@ -87,12 +82,11 @@ public final class Instrumentation: Sendable {
     }
 
     /// Logs what the configuration had to say; not under a lock, because the handler may call this library.
-    func logStart() {
-        for message in startMessages { log.write(message.level) { message.text } }
-    }
+    func openLog() { logGate.open() }
 
+    /// Once a minute at most: a handler that calls `instrument()` itself must not go on for ever.
     func logSecondStart() {
-        log.warning("instrument() was called again: the first call's configuration stays in force")
+        secondStarts.failed(.warning, "instrument() was called again: the first call's configuration stays in force")
     }
 
     /// Counts of exports so far; all 0 when nothing is exported.
@@ -102,7 +96,7 @@ public final class Instrumentation: Sendable {
     ///
     /// Serve it with `Content-Type: text/plain; version=0.0.4; charset=utf-8`. Works whatever the exporters are, also while
     /// nothing is exported and after `shutdown(timeout:)`; sums and histograms always count from the start. Thread-safe;
-    /// takes about a microsecond per series.
+    /// takes about 0.1 microseconds per series.
     public func prometheusText() -> String {
         // The text holds no times: this must not move the exporters' clock on.
         prometheusEncoder.encode(serverMetrics.snapshot(time: serverMetrics.startTime))
@@ -111,8 +105,8 @@ public final class Instrumentation: Sendable {
     /// Exports the current values now and waits until they are delivered.
     ///
     /// - Parameter timeout: the longest that this blocks; 0 or more.
-    /// - Returns: true only if every exporter has delivered them; also true if there is no exporter, because then nothing
-    ///   is left to deliver. False after `shutdown(timeout:)`.
+    /// - Returns: true only if every exporter has delivered them, even if the receiver then rejected points
+    ///   (``ExportStatistics/pointsRejected``); also true if there is no exporter, because then nothing is left to deliver. False after `shutdown(timeout:)`.
     @discardableResult
     public func forceFlush(timeout: Duration = .seconds(5)) -> Bool {
         guard case .notYet = shutdownResult.read({ $0 }) else { return false }
@@ -176,12 +170,10 @@ extension Instrumentation {
         _ configuration: Configuration,
         _ resource: Resource,
         _ log: Log,
-        _ timeSource: any TimeSource,
-        _ messages: inout [StartMessage]
+        _ timeSource: any TimeSource
     ) -> [any SnapshotExporter] {
         guard !configuration.isDisabled else { return [] }
         var result: [any SnapshotExporter] = []
-        // The console first: it does not wait for anybody.
         if configuration.exporters.contains(.console) {
             result.append(ConsoleExporter(serviceName: configuration.serviceName))
         }
@@ -195,16 +187,18 @@ extension Instrumentation {
                 )
                 result.append(exporter)
             } catch {
-                messages.append(StartMessage(level: .error, text: "OTLP export is off: \(error)"))
+                log.error("OTLP export is off: \(error)")
             }
         }
         return result
     }
 
-    /// Runs blocking work on a thread of its own: Swift's cooperative pool has few, and waits for all of them.
+    /// Runs blocking work on a thread of its own: Swift's cooperative pool has few, and waits for all of them. Where the system
+    /// gives no thread, the work is done here after all.
     private static func onThreadOfItsOwn<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
         await withCheckedContinuation { continuation in
-            Thread.detachNewThread { continuation.resume(returning: work()) }
+            let hasStarted = DetachedThread.start { continuation.resume(returning: work()) }
+            if !hasStarted { continuation.resume(returning: work()) }
         }
     }
 }

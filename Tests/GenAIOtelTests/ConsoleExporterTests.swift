@@ -42,5 +42,7 @@ struct ConsoleExporterTests {
         #expect(!exporter.deliver(deadline: .now, cancellation: Cancellation()))
         #expect(exporter.deliver(deadline: .now, cancellation: Cancellation()), "that is said once")
         #expect(exporter.statistics.exportsFailed == 1)
+        for _ in 0..<20 { exporter.accept(snapshot) }
+        #expect(exporter.statistics.exportsFailed == 13, "what nobody reads does not pile up")
     }
 }

@@ -201,4 +201,25 @@ struct InstrumentationTests {
         instrumentation.serverMetrics.setKVCacheUsage(model: "m", percent: .nan)
         #expect(instrumentation.shutdown())
     }
+
+    @Test(
+        "no log handler is called while instrument() is under way, so it may call instrument() itself, without a guard"
+    )
+    func handlerThatInstruments() {
+        let lines = Monitor<[String]>([])
+        var configuration = configuration()
+        let engine = EngineTarget(url: URL(string: "ftp://h")!)
+        configuration.engines = [engine, engine]
+        configuration.exportInterval = .zero
+        configuration.logHandler = { _, message in
+            lines.mutate { $0.append(message) }
+            instrument(Configuration(environment: ["GENAI_LOG_LEVEL": "none"])).serverMetrics.setRequestsRunning(1)
+        }
+        let instrumentation = instrument(configuration)
+        #expect(instrumentation.shutdown())
+        let all = lines.read { $0 }
+        #expect(all.count { $0.contains("an engine's URL") } == 2)
+        #expect(all.count { $0.contains("exportInterval") } == 1)
+        #expect(all.count { $0.contains("called again") } == 1, "once a minute at most")
+    }
 }

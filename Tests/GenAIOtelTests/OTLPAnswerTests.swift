@@ -149,5 +149,6 @@ struct OTLPAnswerTests {
         #expect(shortest.delay(afterFailures: 2, requested: nil) == .milliseconds(500))
         #expect(shortest.delay(afterFailures: .max, requested: nil) == .milliseconds(2_500))
         #expect(shortest.delay(afterFailures: 3, requested: .seconds(9)) == .seconds(9))
+        #expect(shortest.delay(afterFailures: 2, requested: .zero) == .milliseconds(500), "nobody is hurried")
     }
 }

@@ -168,6 +168,54 @@ struct PeriodicExporterTests {
         #expect(exporter.shutdown(timeout: .seconds(5)))
     }
 
+    @Test("a flush does not break off a delivery that somebody else waits for")
+    func flushBesideFlush() {
+        let exporter = periodic()
+        recording.state.mutate { $0.behaviour = .hangUntilCancelled }
+        let outcomes = Monitor<[String: Bool]>([:])
+        func flush(_ name: String, _ timeout: Duration) {
+            Thread.detachNewThread {
+                let result = exporter.flush(timeout: timeout)
+                outcomes.mutate { $0[name] = result }
+            }
+        }
+        flush("patient", .seconds(20))
+        #expect(recording.waitFor(accepted: 1, deliveries: 1))
+        flush("hasty", .seconds(4))
+        #expect(recording.waitFor(accepted: 2, deliveries: 1))
+        #expect(eventually { time.timesUntilDeadlines.isSuperset(of: [.seconds(2), .seconds(20)]) })
+        time.advance(by: .seconds(2))
+        #expect(eventually { time.timesUntilDeadlines.isSuperset(of: [.seconds(2), .seconds(18)]) })
+        time.advance(by: .seconds(2))
+        #expect(outcomes.wait(until: .now + .seconds(10)) { $0["hasty"] } == false)
+        #expect(outcomes.read { $0["patient"] } == nil, "it goes on")
+        #expect(recording.deliveries == 1)
+        #expect(!exporter.shutdown(timeout: .zero))
+        time.advance(by: .seconds(60))
+    }
+
+    @Test("an exporter that hangs does not hold up another one")
+    func besideHang() {
+        let hanging = RecordingExporter()
+        hanging.state.mutate { $0.behaviour = .hangUntilCancelled }
+        let exporter = PeriodicExporter(
+            exporters: [hanging, recording],
+            interval: .seconds(10),
+            timeout: .seconds(30),
+            timeSource: time,
+            collect: { MetricSnapshot(time: 1, metrics: []) }
+        )
+        exporter.start()
+        for count in 1...3 {
+            #expect(time.waitForSleepers(2))
+            #expect(eventually { time.timesUntilDeadlines.contains(.seconds(10)) })
+            time.advance(by: .seconds(10))
+            #expect(recording.waitFor(accepted: count, deliveries: count))
+        }
+        #expect(hanging.deliveries == 1)
+        #expect(!exporter.shutdown(timeout: .zero))
+    }
+
     @Test("a flush ends at its timeout when nothing works")
     func flushTimesOut() {
         let exporter = periodic()

@@ -47,4 +47,22 @@ struct ProcessExitTests {
             try runToEnd(ending, endpoint: server.url, limit: .seconds(8))
         }
     }
+
+    @Test("a standard error that nobody reads any more does not end the process")
+    func closedStandardError() throws {
+        let refused = try LoopbackServer(always: .close)
+        refused.stop()
+        // The warning that the last values could not be delivered goes into a pipe whose other end is closed.
+        let script = "exec 3>&1; { \"$0\" return 2>&1 1>&3; echo \"status $?\" >&3; } | :"
+        let process = try ChildProcess(
+            "/bin/sh",
+            ["-c", script, builtProduct("ExitProbe")],
+            environment: [
+                "OTEL_EXPORTER_OTLP_ENDPOINT": refused.url, "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false",
+            ]
+        )
+        defer { process.stop() }
+        #expect(process.waitForLine(containing: "status") == "status 0")
+        #expect(process.waitForEnd(.seconds(10)))
+    }
 }

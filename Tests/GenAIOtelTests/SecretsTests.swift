@@ -15,7 +15,7 @@ struct SecretsTests {
     private func configuration(_ server: LoopbackServer, _ environment: [String: String] = [:]) -> Configuration {
         let place = "user:pass-\(Self.mark)@127.0.0.1:\(server.port)"
         let secrets = [
-            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://\(place)/p?token=query-\(Self.mark)",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://\(place)/p?token=query-\(Self.mark)%2B%3D&key-\(Self.mark)",
             "OTEL_EXPORTER_OTLP_HEADERS": "api-key=header-\(Self.mark),authorization=Bearer%20bearer-\(Self.mark)",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "300",
             "OLLAMA_BASE_URL": "http://\(place)",

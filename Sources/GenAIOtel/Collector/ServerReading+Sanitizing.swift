@@ -6,7 +6,8 @@ extension ServerReading {
     /// The reading with names cut, figures in range, one entry per model, and no figures if the server is down.
     func sanitized() -> ServerReading {
         var server = server
-        server.engine = server.engine.map(Attribute.cut)
+        // To Prometheus an empty label is none.
+        server.engine = server.engine.flatMap { $0.isEmpty ? nil : Attribute.cut($0) }
         server.address = Attribute.cut(server.address)
         guard isUp else { return .down(server) }
 

@@ -49,7 +49,16 @@ extension Configuration {
             warnings.append("The OTLP header \(quoted(name)) has characters that a header can't have; it is left out")
             otlp.headers[name] = nil
         }
+        for name in otlp.headers.keys where Self.reservedHeaders.contains(name.lowercased()) {
+            warnings.append("The OTLP header \(quoted(name)) is set by the exporter itself; it is left out")
+            otlp.headers[name] = nil
+        }
     }
+
+    /// What tells the receiver how to read the request.
+    private static let reservedHeaders: Set = [
+        "connection", "content-encoding", "content-length", "content-type", "expect", "host", "transfer-encoding",
+    ]
 }
 
 /// Why OTLP export can't work as configured.

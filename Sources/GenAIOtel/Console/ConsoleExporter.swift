@@ -2,13 +2,18 @@
 
 import Foundation
 
-/// Writes one block of text per export to standard output, when the snapshot is accepted.
+/// Writes one block of text per export to standard output, which may keep its thread waiting: a terminal that is held, or
+/// a pipe that nobody reads.
 struct ConsoleExporter: SnapshotExporter {
     private struct State {
+        var waiting: [MetricSnapshot] = []
         var statistics = ExportStatistics()
-        /// Whether something could not be written since the last delivery.
+        /// Whether something was dropped since the last delivery began.
         var hasLost = false
     }
+
+    /// How many snapshots may wait to be written; then the oldest is dropped.
+    private static let waitingLimit = 8
 
     private let state = Locked(State())
     private let serviceName: String
@@ -17,7 +22,7 @@ struct ConsoleExporter: SnapshotExporter {
     init(
         serviceName: String,
         write: @escaping @Sendable (String) throws -> Void = { text in
-            try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+            try BrokenPipeSignal.ignored { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) }
         }
     ) {
         self.serviceName = serviceName
@@ -25,23 +30,35 @@ struct ConsoleExporter: SnapshotExporter {
     }
 
     func accept(_ snapshot: MetricSnapshot) {
-        // A block is one write, so that it stays together among the application's own output.
-        let isWritten = (try? write(Self.text(snapshot, serviceName: serviceName))) != nil
         state.withLock { state in
-            if isWritten {
-                state.statistics.countDelivered(points: snapshot.pointCount, rejected: 0)
-            } else {
-                state.statistics.countDropped(points: snapshot.pointCount)
-                state.hasLost = true
-            }
+            state.waiting.append(snapshot)
+            guard state.waiting.count > Self.waitingLimit else { return }
+            state.statistics.countDropped(points: state.waiting.removeFirst().pointCount)
+            state.hasLost = true
         }
     }
 
     func deliver(deadline: ContinuousClock.Instant, cancellation: Cancellation) -> Bool {
-        state.withLock { state in
-            defer { state.hasLost = false }
-            return !state.hasLost
+        var (waiting, isComplete) = state.withLock { state in
+            defer {
+                state.waiting = []
+                state.hasLost = false
+            }
+            return (state.waiting[...], !state.hasLost)
         }
+        while let snapshot = waiting.popFirst() {
+            // A block is one write, so that it stays together among the application's own output.
+            let isWritten = (try? write(Self.text(snapshot, serviceName: serviceName))) != nil
+            isComplete = isComplete && isWritten
+            state.withLock { state in
+                if isWritten {
+                    state.statistics.countDelivered(points: snapshot.pointCount, rejected: 0)
+                } else {
+                    state.statistics.countDropped(points: snapshot.pointCount)
+                }
+            }
+        }
+        return isComplete
     }
 
     var statistics: ExportStatistics { state.withLock { $0.statistics } }

@@ -1,6 +1,6 @@
-// What the collecting and the exporting thread do, and what others can learn of it.
+// What the thread of one exporter does, and what others can learn of it.
 
-/// Takes snapshots, hands them to the exporters and has them delivered.
+/// Hands snapshots to an exporter and has them delivered.
 ///
 /// Exports that somebody waits for are numbered from 1; one snapshot and one delivery serve all who asked before they began.
 final class ExportWorker: Sendable {
@@ -18,50 +18,56 @@ final class ExportWorker: Sendable {
     private struct InFlight {
         /// The last request that this delivery serves.
         var covers: Int
+        /// Whether somebody waits for it.
+        var isRequested: Bool
+        var begin: ContinuousClock.Instant
         var cancellation: Cancellation
     }
 
-    private let exporters: [any SnapshotExporter]
+    /// A delivery that is younger is not broken off for another one: a collector may be slow.
+    private static let shortestDelivery: Duration = .seconds(1)
+
+    private let exporter: any SnapshotExporter
     private let timeout: Duration
-    private let collect: @Sendable () -> MetricSnapshot
     private let timeSource: any TimeSource
     private let progress = Monitor(Progress())
 
-    init(
-        exporters: [any SnapshotExporter],
-        timeout: Duration,
-        timeSource: any TimeSource,
-        collect: @escaping @Sendable () -> MetricSnapshot
-    ) {
-        self.exporters = exporters
+    init(_ exporter: any SnapshotExporter, timeout: Duration, timeSource: any TimeSource) {
+        self.exporter = exporter
         self.timeout = timeout
         self.timeSource = timeSource
-        self.collect = collect
     }
 
-    var statistics: ExportStatistics { exporters.map(\.statistics).reduce(ExportStatistics(), +) }
+    var statistics: ExportStatistics { exporter.statistics }
 
-    /// Takes one snapshot, on the calling thread, for all requests made so far. Waits for nobody.
-    func collectOnce() {
-        let covers = progress.read { $0.requested }
-        let snapshot = collect()
-        for exporter in exporters { exporter.accept(snapshot) }
-        progress.mutate { $0.collected = covers }
+    /// The last request so far: a snapshot that is taken from now on serves it.
+    var requested: Int { progress.read { $0.requested } }
+
+    /// Takes a snapshot over, on the calling thread, for all requests up to the given one. Waits for nobody.
+    func accept(_ snapshot: MetricSnapshot, serving request: Int) {
+        exporter.accept(snapshot)
+        progress.mutate { $0.collected = request }
     }
 
-    /// Delivers what was collected so far, on the calling thread.
+    /// Delivers what was accepted so far, on the calling thread.
     ///
     /// - Parameter stop: cancels the delivery.
     func deliverOnce(_ stop: Cancellation) {
         let cancellation = Cancellation()
         let (covers, deadline) = progress.mutate { progress in
-            progress.inFlight = InFlight(covers: progress.collected, cancellation: cancellation)
-            let own = timeSource.now + timeout
+            let begin = timeSource.now
             let isRequested = progress.collected > progress.completed
+            progress.inFlight = InFlight(
+                covers: progress.collected,
+                isRequested: isRequested,
+                begin: begin,
+                cancellation: cancellation
+            )
+            let own = begin + timeout
             return (progress.collected, isRequested ? min(progress.requestDeadline ?? own, own) : own)
         }
         let isDelivered = stop.withAction({ cancellation.cancel() }) {
-            exporters.reduce(true) { $1.deliver(deadline: deadline, cancellation: cancellation) && $0 }
+            exporter.deliver(deadline: deadline, cancellation: cancellation)
         }
         progress.mutate { progress in
             progress.inFlight = nil
@@ -72,9 +78,7 @@ final class ExportWorker: Sendable {
         }
     }
 
-    func close() {
-        for exporter in exporters { exporter.close() }
-    }
+    func close() { exporter.close() }
 
     // MARK: For those who wait
 
@@ -89,11 +93,18 @@ final class ExportWorker: Sendable {
         }
     }
 
-    /// Waits until a delivery that covers the request has begun; at the deadline, cancels the one that stands in its way.
+    /// Waits until a delivery that covers the request has begun; at the deadline, breaks off the one that stands in its way,
+    /// unless somebody waits for that one, or it has only just begun.
     func makeWay(for request: Int, until deadline: ContinuousClock.Instant) {
-        let hasBegun = timeSource.wait(on: progress, until: deadline) { $0.hasBegun(request) ? true : nil }
-        guard hasBegun == nil else { return }
-        progress.read { $0.hasBegun(request) ? nil : $0.inFlight }?.cancellation.cancel()
+        guard !waitForBegin(of: request, until: deadline) else { return }
+        guard let obstacle = progress.read({ $0.inFlight }), !obstacle.isRequested else { return }
+        guard !waitForBegin(of: request, until: obstacle.begin + Self.shortestDelivery) else { return }
+        // By now another one may be under way, which it does not concern.
+        obstacle.cancellation.cancel()
+    }
+
+    private func waitForBegin(of request: Int, until deadline: ContinuousClock.Instant) -> Bool {
+        timeSource.wait(on: progress, until: deadline) { $0.hasBegun(request) ? true : nil } ?? false
     }
 
     /// Waits for the outcome of a request; nil if there is none at the deadline.

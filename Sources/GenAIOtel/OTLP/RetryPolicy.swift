@@ -1,6 +1,6 @@
 // How long to wait before sending again.
 
-/// Exponential back-off with jitter, or what the server asked for.
+/// Exponential back-off with jitter, or what the server asked for if that is longer.
 struct RetryPolicy: Sendable {
     /// The pause after the first failure, before jitter.
     var firstDelay: Duration = .milliseconds(500)
@@ -11,9 +11,13 @@ struct RetryPolicy: Sendable {
 
     /// The pause after the given number of failures in a row (1 or more).
     ///
-    /// Half of it is random, so that thousands of servers do not come back to a collector at the same moment.
+    /// Half of the back-off is random, so that thousands of servers do not come back to a collector at the same moment. A
+    /// server that asks for less, such as with a date that its clock takes to be in the past, is not hurried.
     func delay(afterFailures failures: Int, requested: Duration?) -> Duration {
-        if let requested { return requested }
+        max(backOff(afterFailures: failures), requested ?? .zero)
+    }
+
+    private func backOff(afterFailures failures: Int) -> Duration {
         var delay = firstDelay
         var doublings = failures - 1
         while doublings > 0, delay < longestDelay {

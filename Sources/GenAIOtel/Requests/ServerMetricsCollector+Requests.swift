@@ -61,6 +61,11 @@ extension ServerMetricsCollector {
 
     /// A request that arrives now; counts it as waiting or running.
     private func beginRequest(_ model: String, _ operation: String, isWaiting: Bool) -> ServerRequest {
+        let longest = Attribute.longestValue
+        guard model.utf8.count <= longest, operation.utf8.count <= longest else {
+            // Not under the lock: a name may have any length.
+            return beginRequest(Attribute.cut(model), Attribute.cut(operation), isWaiting: isWaiting)
+        }
         let arrival = nanoseconds()
         let (position, isOverflow) = state.withLock { state in
             if isWaiting { state.requests.waiting += 1 } else { state.requests.running += 1 }

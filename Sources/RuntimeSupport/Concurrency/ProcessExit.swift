@@ -4,11 +4,16 @@ import Foundation
 
 /// An action that runs when the process exits normally: `main` returns, or `exit` is called.
 package enum ProcessExit {
-    private static let action = Locked<(@Sendable () -> Void)?>(nil)
+    private struct Action {
+        var process: pid_t
+        var run: @Sendable () -> Void
+    }
+
+    private static let action = Locked<Action?>(nil)
 
     /// Sets the action. It may run more than once, and on whichever thread ends the process.
     package static func perform(_ newAction: @escaping @Sendable () -> Void) {
-        action.withLock { $0 = newAction }
+        action.withLock { $0 = Action(process: getpid(), run: newAction) }
         register()
     }
 
@@ -21,6 +26,10 @@ package enum ProcessExit {
     }
 
     private static func register() {
-        atexit { ProcessExit.action.withLock { $0 }?() }
+        atexit {
+            // A child that was forked has the handler, but none of the threads that it would wait for.
+            guard let action = ProcessExit.action.withLock({ $0 }), action.process == getpid() else { return }
+            action.run()
+        }
     }
 }

@@ -12,9 +12,9 @@ import FoundationNetworking
 /// no redirects (headers would travel with them to another host), no compressed answers, no cookies, cache or stored
 /// credentials. Thread-safe.
 ///
-/// What URLSession on Linux can't be held to is the limit itself: it receives as fast as the network delivers, hands on as
-/// fast as it can, and bounds nothing in between. So a server that has flooded this client once is asked through libcurl
-/// from then on, where that is there.
+/// What URLSession on Linux can't be held to is the limit itself (it receives as fast as the network delivers, hands on as
+/// fast as it can, and bounds nothing in between), and that a task can be cancelled at any moment. So a server that has
+/// not answered within limits of time and size once is asked through libcurl from then on, where that is there.
 package final class HTTPClient: HTTPTransport {
     /// The largest answer that is read.
     package static let defaultAnswerLimit = 4 * 1024 * 1024
@@ -26,7 +26,7 @@ package final class HTTPClient: HTTPTransport {
     private enum Way {
         case none
         case session(URLSession)
-        /// After a flood.
+        /// After a request that had to be given up.
         case bounded(any HTTPTransport)
         case closed
     }
@@ -64,7 +64,8 @@ package final class HTTPClient: HTTPTransport {
             return way
         }
         switch old {
-        case .session(let session): session.invalidateAndCancel()
+        // Whatever is under way is given up by those who wait for it.
+        case .session(let session): session.finishTasksAndInvalidate()
         case .bounded(let transport): transport.close()
         case .none, .closed: break
         }
@@ -99,20 +100,28 @@ package final class HTTPClient: HTTPTransport {
         return result
     }
 
-    /// Cancels the task. One that goes on receiving all the same ends with its session, and one that receives fast at once:
-    /// to cancel that would wait, for seconds, for URLSession to take a breath.
+    /// Gives up a task that has not ended in time, and the session with it.
+    ///
+    /// With libcurl there to go on with, a task is cancelled only once the head of its answer has come. Before, URLSession on
+    /// Linux may be about to ask what to do with a redirect or a challenge, and ends the process if it hears the answer of
+    /// a cancelled task; such a task ends by its own idle limit instead.
     private func abandon(_ task: URLSessionDataTask, _ exchange: HTTPExchange, of session: URLSession) {
-        var next = Way.none
-        if exchange.isFlooded {
-            HTTPTransports.bounded(userAgent: userAgent, answerLimit: answerLimit).map { next = .bounded($0) }
+        if let bounded = HTTPTransports.bounded(userAgent: userAgent, answerLimit: answerLimit) {
+            replace(session, by: .bounded(bounded))
+            exchange.hasHead ? session.invalidateAndCancel() : session.finishTasksAndInvalidate()
         } else {
             task.cancel()
+            // One that goes on receiving all the same ends with its session.
             guard !exchange.waitForEnd(until: .now + Self.cancellationGrace) else { return }
+            replace(session, by: .none)
+            session.invalidateAndCancel()
         }
+    }
+
+    private func replace(_ session: URLSession, by next: Way) {
         way.withLock { way in
             if case .session(let current) = way, current === session { way = next }
         }
-        session.invalidateAndCancel()
     }
 
     private func urlRequest(for request: HTTPRequest, idleLimit: Duration) -> URLRequest {

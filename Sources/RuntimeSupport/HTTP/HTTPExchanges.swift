@@ -87,7 +87,7 @@ final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
 /// One request's way to its answer.
 final class HTTPExchange: Sendable {
     private struct State {
-        var bytesReceived = 0
+        var hasHead = false
         var response: HTTPResponse?
         var result: Result<HTTPResponse, HTTPFailure>?
         var hasEnded = false
@@ -122,13 +122,8 @@ final class HTTPExchange: Sendable {
         return state.read { $0.result } ?? .failure(.timedOut)
     }
 
-    /// Whether so much has come, or is to come, that more may be coming fast and without end.
-    var isFlooded: Bool {
-        state.read { state in
-            if case .failure(.answerTooLarge) = state.result { return true }
-            return state.bytesReceived > 65_536
-        }
-    }
+    /// Whether the head of an answer has come.
+    var hasHead: Bool { state.read { $0.hasHead } }
 
     /// Whether URLSession has let go of the task.
     var hasEnded: Bool { state.read { $0.hasEnded } }
@@ -140,6 +135,7 @@ final class HTTPExchange: Sendable {
 
     /// - Returns: whether the body shall be received.
     func receive(_ response: URLResponse) -> Bool {
+        state.mutate { $0.hasHead = true }
         guard let response = HTTPResponse(response) else {
             finish(.failure(.connectionLost))
             return false
@@ -159,7 +155,6 @@ final class HTTPExchange: Sendable {
 
     func receive(_ data: Data) {
         state.mutate { state in
-            state.bytesReceived += data.count
             guard state.result == nil, state.response != nil else { return }
             guard state.response!.body.count + data.count <= answerLimit else {
                 state.response = nil

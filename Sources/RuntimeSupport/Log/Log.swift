@@ -28,7 +28,7 @@ package struct Log: Sendable {
         let time = Date.now.formatted(.iso8601)
         let line = "\(time) \(String(describing: level).uppercased()) [genai-otel] \(message)\n"
         // Not through stdio: a line is one write, so lines of several threads do not mix.
-        try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
+        try? BrokenPipeSignal.ignored { try FileHandle.standardError.write(contentsOf: Data(line.utf8)) }
     }
 }
 

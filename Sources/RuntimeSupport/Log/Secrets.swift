@@ -19,8 +19,12 @@ package struct Secrets: Sendable {
         let credentials = fields.compactMap {
             $0.split(separator: " ", maxSplits: 1).dropFirst().first.map(String.init)
         }
-        let parameters = (parts?.queryItems ?? []).compactMap(\.value)
-        let all = fields + credentials + parameters + [parts?.user, parts?.password].compactMap(\.self)
+        // As they are meant and as they are sent. A parameter without a value may be a key itself.
+        let parameters = ((parts?.queryItems ?? []) + (parts?.percentEncodedQueryItems ?? [])).map {
+            $0.value ?? $0.name
+        }
+        let userInfo = [parts?.user, parts?.password, parts?.percentEncodedUser, parts?.percentEncodedPassword]
+        let all = fields + credentials + parameters + userInfo.compactMap(\.self)
         // The longest first: one may hold another.
         values = Set(all.filter { $0.utf8.count >= Self.shortest }).sorted { $0.utf8.count > $1.utf8.count }
     }

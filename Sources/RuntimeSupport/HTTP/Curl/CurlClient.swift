@@ -59,26 +59,4 @@ package final class CurlClient: HTTPTransport {
         idle.withLock { $0 = [] }
     }
 }
-
-/// Writing to a connection that the other side has closed: an error to libcurl, but a signal to the process.
-private enum BrokenPipeSignal {
-    /// Runs `body` with `SIGPIPE` kept from this thread. TLS libraries write in a way that raises it.
-    static func ignored<Result>(_ body: () -> Result) -> Result {
-        var pipe = sigset_t()
-        var before = sigset_t()
-        var pending = sigset_t()
-        sigemptyset(&pipe)
-        sigaddset(&pipe, SIGPIPE)
-        sigpending(&pending)
-        pthread_sigmask(SIG_BLOCK, &pipe, &before)
-        let result = body()
-        if sigismember(&before, SIGPIPE) == 0 {
-            // One that was raised meanwhile must not be there any more when the signal is let in again.
-            var noTime = timespec()
-            if sigismember(&pending, SIGPIPE) == 0 { sigtimedwait(&pipe, nil, &noTime) }
-            pthread_sigmask(SIG_SETMASK, &before, nil)
-        }
-        return result
-    }
-}
 #endif
