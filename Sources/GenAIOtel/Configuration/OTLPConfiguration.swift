@@ -49,7 +49,8 @@ public struct OTLPConfiguration: Sendable {
     public enum Temporality: Sendable, Hashable {
         /// Since the process began to count. Prometheus takes nothing else.
         case cumulative
-        /// Since the last export that arrived. What an export that failed held is in the next one.
+        /// Since the export before. One that can't be delivered is kept, with its own interval; what a refused one held is in
+        /// the next one. What the outage buffer has no room for is lost.
         case delta
         /// `lowmemory`: delta for those instruments that need no memory of earlier exports for it. All counters and
         /// histograms of this package are such, so it is the same as ``delta``.
