@@ -212,6 +212,7 @@ struct PeriodicExporterTests {
             time.advance(by: .seconds(10))
             #expect(recording.waitFor(accepted: count, deliveries: count))
         }
+        #expect(hanging.waitFor(accepted: 3, deliveries: 1))
         #expect(hanging.deliveries == 1)
         #expect(!exporter.shutdown(timeout: .zero))
     }
