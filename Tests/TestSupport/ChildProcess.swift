@@ -20,7 +20,7 @@ package final class ChildProcess: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
-        if let environment { process.environment = environment }
+        if let environment { process.environment = environment.merging(Self.sanitizerOptions) { own, _ in own } }
         let pipe = Pipe()
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = pipe
@@ -30,6 +30,9 @@ package final class ChildProcess: Sendable {
         try process.run()
         Self.collect(pipe.fileHandleForReading, in: state)
     }
+
+    /// What the sanitizers are told holds for the programs of a test too.
+    private static let sanitizerOptions = ProcessInfo.processInfo.environment.filter { $0.key.hasSuffix("SAN_OPTIONS") }
 
     package var pid: Int32 { process.processIdentifier }
     package var isRunning: Bool { !state.read { $0.hasEnded } }
