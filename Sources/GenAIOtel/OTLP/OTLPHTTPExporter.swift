@@ -25,7 +25,6 @@ final class OTLPHTTPExporter: SnapshotExporter {
     private let encoder: OTLPJSONEncoder
     private let sender: OTLPSender
     private let timeSource: any TimeSource
-    private let log: Log
     private let losses: FailureLog
     private let state: Locked<State>
 
@@ -54,7 +53,6 @@ final class OTLPHTTPExporter: SnapshotExporter {
         timeout = configuration.timeout
         encoder = OTLPJSONEncoder(resource: resource)
         self.timeSource = timeSource
-        self.log = log
         losses = FailureLog(log: log, timeSource: timeSource)
         state = Locked(
             State(
