@@ -23,23 +23,16 @@ struct Gzip: Sendable {
 
     /// Nil where there is no libz.
     init?() {
-        guard let library = Self.names.lazy.compactMap({ dlopen($0, RTLD_NOW | RTLD_LOCAL) }).first else { return nil }
-        func load<Function>(_ name: String, as type: Function.Type) -> Function? {
-            // The symbol is a C function of the type that zlib.h declares.
-            dlsym(library, name).map { unsafeBitCast($0, to: type) }
+        do {
+            guard let library = Self.names.lazy.compactMap({ try? DynamicLibrary($0) }).first else { return nil }
+            version = try library.function("zlibVersion")
+            initialize = try library.function("deflateInit2_")
+            deflate = try library.function("deflate")
+            end = try library.function("deflateEnd")
+            bound = try library.function("deflateBound")
+        } catch {
+            return nil
         }
-        guard
-            let version = load("zlibVersion", as: VersionFunction.self),
-            let initialize = load("deflateInit2_", as: InitFunction.self),
-            let deflate = load("deflate", as: StreamFunction.self),
-            let end = load("deflateEnd", as: EndFunction.self),
-            let bound = load("deflateBound", as: BoundFunction.self)
-        else { return nil }
-        self.version = version
-        self.initialize = initialize
-        self.deflate = deflate
-        self.end = end
-        self.bound = bound
     }
 
     /// The input as one gzip member; nil if zlib refuses, which means that it has no memory.

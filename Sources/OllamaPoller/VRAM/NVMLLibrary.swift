@@ -1,12 +1,6 @@
 // The functions of libnvidia-ml that are used, as Swift calls them.
 
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif
+import RuntimeSupport
 
 /// A loaded libnvidia-ml.
 ///
@@ -41,30 +35,19 @@ struct NVMLLibrary {
     /// Loads the first library that has all the functions.
     static func load(anyOf names: [String]) throws(VRAMUnknown) -> NVMLLibrary {
         for name in names {
-            if let handle = dlopen(name, RTLD_NOW | RTLD_LOCAL), let library = NVMLLibrary(handle) { return library }
+            if let library = try? NVMLLibrary(DynamicLibrary(name)) { return library }
         }
         throw VRAMUnknown("no usable library among \(names.joined(separator: ", "))")
     }
 
-    private init?(_ library: UnsafeMutableRawPointer) {
-        func function<Function>(_ name: String, _ type: Function.Type) -> Function? {
-            // The types are those of NVIDIA's nvml.h, unchanged since 2012 for these names.
-            dlsym(library, name).map { unsafeBitCast($0, to: type) }
-        }
-        guard let initialize = function("nvmlInit_v2", Plain.self),
-            let shutdown = function("nvmlShutdown", Plain.self),
-            let getCount = function("nvmlDeviceGetCount_v2", GetCount.self),
-            let getHandle = function("nvmlDeviceGetHandleByIndex_v2", GetHandle.self),
-            let getMemory = function("nvmlDeviceGetMemoryInfo", GetMemory.self)
-        else {
-            return nil
-        }
-        self.initialize = initialize
-        self.shutdown = shutdown
-        self.getCount = getCount
-        self.getHandle = getHandle
-        self.getMemory = getMemory
-        errorString = function("nvmlErrorString", GetText.self)
+    /// The types are those of NVIDIA's nvml.h, unchanged since 2012 for these names.
+    private init(_ library: DynamicLibrary) throws {
+        initialize = try library.function("nvmlInit_v2")
+        shutdown = try library.function("nvmlShutdown")
+        getCount = try library.function("nvmlDeviceGetCount_v2")
+        getHandle = try library.function("nvmlDeviceGetHandleByIndex_v2")
+        getMemory = try library.function("nvmlDeviceGetMemoryInfo")
+        errorString = try? library.function("nvmlErrorString") as GetText
     }
 
     /// Starts the library; each start needs its ``shutDown()``.

@@ -34,44 +34,26 @@ struct CurlLibrary: Sendable {
     static let shared = try? CurlLibrary()
 
     private init() throws {
-        let load = try Symbols(of: "libcurl.so.4")
-        easyInit = try load("curl_easy_init")
-        easyReset = try load("curl_easy_reset")
-        easyCleanup = try load("curl_easy_cleanup")
-        setInteger = try load("curl_easy_setopt")
-        setPointer = try load("curl_easy_setopt")
-        multiInit = try load("curl_multi_init")
-        multiAdd = try load("curl_multi_add_handle")
-        multiRemove = try load("curl_multi_remove_handle")
-        multiPerform = try load("curl_multi_perform")
-        multiPoll = try load("curl_multi_poll")
-        multiWakeup = try load("curl_multi_wakeup")
-        multiInfoRead = try load("curl_multi_info_read")
-        multiCleanup = try load("curl_multi_cleanup")
-        listAppend = try load("curl_slist_append")
-        listFree = try load("curl_slist_free_all")
-        let globalInit: @convention(c) (Int) -> Int32 = try load("curl_global_init")
-        guard globalInit(Self.globalDefault) == 0 else { throw Unusable() }
+        let library = try DynamicLibrary("libcurl.so.4")
+        easyInit = try library.function("curl_easy_init")
+        easyReset = try library.function("curl_easy_reset")
+        easyCleanup = try library.function("curl_easy_cleanup")
+        setInteger = try library.function("curl_easy_setopt")
+        setPointer = try library.function("curl_easy_setopt")
+        multiInit = try library.function("curl_multi_init")
+        multiAdd = try library.function("curl_multi_add_handle")
+        multiRemove = try library.function("curl_multi_remove_handle")
+        multiPerform = try library.function("curl_multi_perform")
+        multiPoll = try library.function("curl_multi_poll")
+        multiWakeup = try library.function("curl_multi_wakeup")
+        multiInfoRead = try library.function("curl_multi_info_read")
+        multiCleanup = try library.function("curl_multi_cleanup")
+        listAppend = try library.function("curl_slist_append")
+        listFree = try library.function("curl_slist_free_all")
+        let globalInit: @convention(c) (Int) -> Int32 = try library.function("curl_global_init")
+        guard globalInit(Self.globalDefault) == 0 else { throw DynamicLibrary.Missing() }
         // The TLS library has just asked to be cleaned up at the process's end: what sends a last time must come first.
         ProcessExit.moveToFront()
-    }
-
-    private struct Unusable: Error {}
-
-    /// The functions of a library by name, each of the type that is asked for.
-    private struct Symbols {
-        let library: UnsafeMutableRawPointer
-
-        init(of name: String) throws {
-            guard let library = dlopen(name, RTLD_NOW | RTLD_LOCAL) else { throw Unusable() }
-            self.library = library
-        }
-
-        func callAsFunction<Function>(_ name: String) throws -> Function {
-            guard let symbol = dlsym(library, name) else { throw Unusable() }
-            // A C function of the type that curl.h declares, but for `curl_easy_setopt`: see above.
-            return unsafeBitCast(symbol, to: Function.self)
-        }
     }
 
     /// `CURL_GLOBAL_DEFAULT`.
