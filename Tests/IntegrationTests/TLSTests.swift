@@ -130,6 +130,32 @@ struct TLSTests {
         #expect(try receiver.waitForEntries(1).flatMap(\.findings) == [])
     }
 
+    @Test(
+        "they do so too when Ollama has been polled, which made the TLS library ready before",
+        Program.areThere(.receiver, .receiverPython, .openssl)
+    )
+    func processExitAfterPoll() throws {
+        let receiver = try StrictReceiver(identity: authority.issue("127.0.0.1"))
+        defer { receiver.process.stop() }
+        let ollama = try LoopbackServer(always: .json(#"{"models":[]}"#))
+        defer { ollama.stop() }
+        let process = try ChildProcess(
+            builtProduct("ExitProbe"),
+            ["terminate"],
+            environment: [
+                "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_EXPORTER_OTLP_CERTIFICATE": authority.certificate,
+                "OLLAMA_BASE_URL": ollama.url,
+            ]
+        )
+        defer { process.stop() }
+        #expect(process.waitForLine(containing: "ready") != nil)
+        #expect(eventually { !ollama.requests.isEmpty })
+        kill(process.pid, SIGTERM)
+        #expect(process.waitForEnd(.seconds(30)))
+        #expect(process.exitStatus == 0)
+        #expect(try receiver.waitForEntries(1).flatMap(\.findings) == [])
+    }
+
     /// In a mount namespace of its own, the process sees a store of authorities that has one more.
     @Test(
         "a collector is trusted by an authority in the system's store",

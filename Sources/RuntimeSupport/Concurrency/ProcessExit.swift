@@ -19,8 +19,7 @@ package enum ProcessExit {
 
     /// Lets the action run before whatever has been registered with the system since.
     ///
-    /// Exit handlers run in reverse order. A library that is loaded later, such as the one for TLS, would else be cleaned up
-    /// while the action still needs it.
+    /// Exit handlers run in reverse order. A library that the action needs would else be cleaned up before it.
     package static func moveToFront() {
         if action.withLock({ $0 != nil }) { register() }
     }

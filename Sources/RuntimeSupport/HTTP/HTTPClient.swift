@@ -74,6 +74,7 @@ package final class HTTPClient: HTTPTransport {
     private func openWay() -> Way {
         way.withLock { way in
             if case .none = way {
+                OpenSSL.keepUntilTheEnd()
                 way = .session(
                     URLSession(configuration: .withoutMemory, delegate: exchanges, delegateQueue: .serial)
                 )

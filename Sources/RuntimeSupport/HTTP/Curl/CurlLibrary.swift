@@ -51,9 +51,8 @@ struct CurlLibrary: Sendable {
         listAppend = try library.function("curl_slist_append")
         listFree = try library.function("curl_slist_free_all")
         let globalInit: @convention(c) (Int) -> Int32 = try library.function("curl_global_init")
+        OpenSSL.keepUntilTheEnd()
         guard globalInit(Self.globalDefault) == 0 else { throw DynamicLibrary.Missing() }
-        // The TLS library has just asked to be cleaned up at the process's end: what sends a last time must come first.
-        ProcessExit.moveToFront()
     }
 
     /// `CURL_GLOBAL_DEFAULT`.

@@ -1,0 +1,28 @@
+// The TLS library below libcurl, and what it does when the process ends.
+
+/// OpenSSL, where libcurl and URLSession use that.
+///
+/// The first to use it has it clean itself up when the process ends. Exit handlers run in reverse order, so that comes
+/// before the last export, which then can't be sent over TLS. Worse, it does not wait for a thread that is using OpenSSL in
+/// that moment: a process that ended within milliseconds of `instrument()` crashed or hung three times in a hundred.
+enum OpenSSL {
+    /// Called before anything that may use OpenSSL: it stays usable until the process is gone.
+    static func keepUntilTheEnd() { keptUntilTheEnd }
+
+    private static let keptUntilTheEnd: Void = {
+        #if os(Linux)
+        // Its functions are found through libcurl, which was linked with it; nothing is found if that uses another library.
+        typealias Initialize = @convention(c) (UInt64, UnsafeRawPointer?) -> Int32
+        if let libcurl = try? DynamicLibrary("libcurl.so.4"),
+            let initialize: Initialize = try? libcurl.function("OPENSSL_init_crypto")
+        {
+            _ = initialize(withoutExitHandler, nil)
+        }
+        // Somebody may have used it before.
+        ProcessExit.moveToFront()
+        #endif
+    }()
+
+    /// `OPENSSL_INIT_NO_ATEXIT` (OpenSSL 1.1.1 and 3).
+    private static let withoutExitHandler: UInt64 = 0x0008_0000
+}
