@@ -10,6 +10,7 @@ public final class EnginePoller: Sendable {
     package static let pollTimeout: Duration = .seconds(2)
 
     private let workers: [PollingWorker]
+    private let log: Log
 
     /// Makes a poller that does nothing before ``start()``.
     ///
@@ -39,6 +40,7 @@ public final class EnginePoller: Sendable {
         pollTimeout: Duration = EnginePoller.pollTimeout,
         onReading: @escaping @Sendable (ServerReading) -> Void
     ) {
+        self.log = log
         let targetPollers: [any ServerPoller] = TargetRequest.requests(for: targets, log).map {
             TargetPoller($0, timeout: pollTimeout, timeSource, log)
         }
@@ -51,9 +53,12 @@ public final class EnginePoller: Sendable {
     /// True from ``start()`` until the last thread has ended; false if there is nothing to poll.
     public var isRunning: Bool { workers.contains { $0.isRunning } }
 
-    /// Starts polling, at once and then at each target's interval; does nothing if it is running. Never blocks.
+    /// Starts polling, at once and then at each target's interval; does nothing if it is running. Never blocks. If the
+    /// system has no threads left for all of them, that is logged.
     public func start() {
-        for worker in workers { worker.start() }
+        let starts = workers.map { $0.start() }
+        guard !starts.allSatisfy(\.self) else { return }
+        log.error("Not all engines are polled: the system starts no more threads")
     }
 
     /// Ends polling and closes the connections. Polls that are under way are cancelled. It can be started again.

@@ -16,6 +16,7 @@ public final class Instrumentation: Sendable {
     private let prometheusEncoder: PrometheusTextEncoder
     private let ollama: OllamaPoller?
     private let engines: EnginePoller?
+    private let log: Log
     private let logGate: LogGate
     private let secondStarts: FailureLog
     private let onShutdown: @Sendable (Instrumentation) -> Void
@@ -45,6 +46,7 @@ public final class Instrumentation: Sendable {
         for warning in configuration.warnings { log.warning(warning) }
         let exporters = Self.exporters(configuration, resource, log, timeSource)
 
+        self.log = log
         self.logGate = logGate
         secondStarts = FailureLog(log: log, timeSource: timeSource)
         self.onShutdown = onShutdown
@@ -76,7 +78,7 @@ public final class Instrumentation: Sendable {
 
     /// Starts the threads.
     func start() {
-        exporter?.start()
+        if exporter?.start() == false { log.error("Metrics are not exported: the system starts no more threads") }
         ollama?.start()
         engines?.start()
     }

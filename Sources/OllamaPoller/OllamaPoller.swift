@@ -15,7 +15,7 @@ public final class OllamaPoller: Sendable {
     /// One start of the poller, with connections of its own.
     private struct Life {
         let thread: RepeatingThread
-        let client: HTTPClient
+        let transport: any HTTPTransport
         var isStopped = false
     }
 
@@ -86,6 +86,7 @@ public final class OllamaPoller: Sendable {
     }
 
     /// Starts the thread and polls at once; does nothing if the poller runs already. It can be started again after a stop.
+    /// If the system has no thread left for it, that is logged and ``isRunning`` stays false.
     public func start() {
         let isFirst = hasLoggedSettings.withLock { hasLogged in
             defer { hasLogged = true }
@@ -93,16 +94,18 @@ public final class OllamaPoller: Sendable {
         }
         if isFirst { settings.log(to: log) }
         guard let poll else { return }
-        lives.withLock { lives in
-            guard lives.last?.isStopped != false else { return }
-            let client = HTTPClient(userAgent: PackageInfo.userAgent)
+        let hasStarted = lives.withLock { lives in
+            guard lives.last?.isStopped != false else { return true }
+            let transport = HTTPTransports.session(userAgent: PackageInfo.userAgent)
             // Nothing here refers to the poller, so that it can go away.
             let thread = RepeatingThread(name: "genai-ollama", interval: settings.interval, timeSource: timeSource) {
-                poll.run(client, $0)
+                poll.run(transport, $0)
             }
-            lives.append(Life(thread: thread, client: client))
-            thread.start()
+            guard thread.start() else { return false }
+            lives.append(Life(thread: thread, transport: transport))
+            return true
         }
+        if !hasStarted { log.error("Ollama is not polled: the system starts no more threads") }
     }
 
     /// Stops polling and waits until the thread has ended; does nothing if the poller does not run.
@@ -116,7 +119,7 @@ public final class OllamaPoller: Sendable {
         for life in stopAll() {
             let hasEnded = life.thread.stop(timeout: ContinuousClock.now.duration(to: deadline))
             allEnded = allEnded && hasEnded
-            life.client.close()
+            life.transport.close()
         }
         return allEnded
     }

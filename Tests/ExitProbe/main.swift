@@ -1,14 +1,18 @@
-// A program that sets a gauge and ends, in the way that its argument names: for the tests of the last export.
+// A program that sets a gauge and ends, in the way that its first argument names: for the tests of the last export.
+// A second argument is the time until then, in microseconds.
 
 import Dispatch
 import Foundation
 import GenAIOtel
 
+let ending = CommandLine.arguments.dropFirst().first
+if ending == "without-threads" { refuseThreads() }
 instrument()
 getServerMetrics()?.setRequestsRunning(7)
+if let delay = CommandLine.arguments.dropFirst(2).first.flatMap({ UInt32($0) }) { usleep(delay) }
 
-switch CommandLine.arguments.last {
-case "return":
+switch ending {
+case "return", "without-threads":
     break
 case "exit":
     exit(0)

@@ -48,6 +48,46 @@ struct ProcessExitTests {
         }
     }
 
+    @Test("a process may end in its first moments, while its threads are just making libraries ready")
+    func endInTheFirstMoments() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        // OpenSSL takes some milliseconds, and must not be cleaned up by the exit meanwhile.
+        for delay in stride(from: 0, to: 6_000, by: 200) {
+            let process = try ChildProcess(
+                builtProduct("ExitProbe"),
+                ["return", "\(delay)"],
+                environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": server.url, "OLLAMA_BASE_URL": server.url]
+            )
+            defer { process.stop() }
+            #expect(process.waitForEnd(.seconds(30)))
+            #expect(process.exitStatus == 0, "after \(delay) microseconds")
+        }
+    }
+
+    #if os(Linux)
+    @Test("where the system starts no more threads, the process goes on without metrics")
+    func withoutThreads() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let process = try ChildProcess(
+            builtProduct("ExitProbe"),
+            ["without-threads"],
+            environment: [
+                "OTEL_EXPORTER_OTLP_ENDPOINT": server.url, "OLLAMA_BASE_URL": server.url,
+                "GENAI_SERVER_METRICS_TARGETS": "\(server.url)/metrics",
+            ]
+        )
+        defer { process.stop() }
+        #expect(process.waitForEnd(.seconds(30)))
+        #expect(process.exitStatus == 0)
+        for what in ["Metrics are not exported", "Ollama is not polled", "Not all engines are polled"] {
+            #expect(process.lines.contains { $0.contains("\(what): the system starts no more threads") })
+        }
+        #expect(server.requests.isEmpty)
+    }
+    #endif
+
     @Test("a standard error that nobody reads any more does not end the process")
     func closedStandardError() throws {
         let refused = try LoopbackServer(always: .close)

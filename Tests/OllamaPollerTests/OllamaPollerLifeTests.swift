@@ -64,7 +64,7 @@ struct OllamaPollerLifeTests {
         let folder = try TemporaryFolder()
         try folder.writeScript("echo > \(folder.path)/started; exec /bin/sleep 1000", to: "nvidia-smi")
         var locations = VRAMLocations.nowhere
-        locations.environment = ["PATH": folder.path]
+        locations.environment = { [path = folder.path] in ["PATH": path] }
         let server = try LoopbackServer(always: .json(answer(entry("a", vram: 1))))
         defer { server.stop() }
         let test = try TestPoller(server.url, locations: locations)

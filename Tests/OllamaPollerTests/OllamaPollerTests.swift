@@ -144,7 +144,7 @@ struct OllamaPollerTests {
         let folder = try TemporaryFolder()
         try folder.writeScript("echo 24576", to: "nvidia-smi")
         var locations = VRAMLocations.nowhere
-        locations.environment = ["PATH": folder.path]
+        locations.environment = { [path = folder.path] in ["PATH": path] }
         let isUp = Locked(false)
         let server = try LoopbackServer { _ in
             isUp.withLock { $0 } ? .json(answer(entry("a", vram: 12 * gibibyte))) : .response(503)

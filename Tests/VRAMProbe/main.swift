@@ -13,12 +13,15 @@ import Glibc
 import Musl
 #endif
 
-var environment: [String: String] = [:]
-for name in ["PATH", "LD_LIBRARY_PATH", "HOME"] {
-    if let value = getenv(name) { environment[name] = String(cString: value) }
+func environment() -> [String: String] {
+    var result: [String: String] = [:]
+    for name in ["PATH", "LD_LIBRARY_PATH", "HOME"] {
+        if let value = getenv(name) { result[name] = String(cString: value) }
+    }
+    return result
 }
 
-let system = VRAMLocations(environment: environment)
+let system = VRAMLocations(environment: environment())
 var withoutNVML = system
 withoutNVML.nvmlLibraries = []
 for (title, locations) in [("as on any machine", system), ("without NVML", withoutNVML)] {

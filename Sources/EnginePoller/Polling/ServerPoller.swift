@@ -33,7 +33,8 @@ final class PollingWorker: Sendable {
     }
 
     var isRunning: Bool { thread.isRunning }
-    func start() { thread.start() }
+    /// - Returns: false if the system has no thread left for it.
+    func start() -> Bool { thread.start() }
     func requestStop() { thread.requestStop() }
 
     func waitForEnd(until deadline: ContinuousClock.Instant) -> Bool {

@@ -7,40 +7,35 @@ extension Configuration {
     /// stands in ``warnings``.
     func validated() -> Configuration {
         var result = self
-        result.mend(\.exportInterval, "exportInterval", default: Self.defaultExportInterval)
-        result.mend(\.exportTimeout, "exportTimeout", default: Self.defaultExportTimeout)
-        result.mend(\.otlp.timeout, "otlp.timeout", default: OTLPConfiguration.defaultTimeout)
-        result.mend(\.cardinalityLimit, "cardinalityLimit", atLeast: 1)
-        result.mend(\.otlp.outageBufferLimit, "otlp.outageBufferLimit", atLeast: 0)
-        result.mend(\.otlp.outageBufferByteLimit, "otlp.outageBufferByteLimit", atLeast: 0)
+        Self.mend(&result.exportInterval, "exportInterval", Self.defaultExportInterval, &result.warnings)
+        Self.mend(&result.exportTimeout, "exportTimeout", Self.defaultExportTimeout, &result.warnings)
+        Self.mend(&result.otlp.timeout, "otlp.timeout", OTLPConfiguration.defaultTimeout, &result.warnings)
+        Self.mend(&result.cardinalityLimit, "cardinalityLimit", atLeast: 1, &result.warnings)
+        Self.mend(&result.otlp.outageBufferLimit, "otlp.outageBufferLimit", atLeast: 0, &result.warnings)
+        Self.mend(&result.otlp.outageBufferByteLimit, "otlp.outageBufferByteLimit", atLeast: 0, &result.warnings)
         if result.serviceName.isEmpty { result.serviceName = Self.defaultServiceName }
         result.mendHeaders()
         return result
     }
 
-    private mutating func mend(
-        _ duration: WritableKeyPath<Configuration, Duration>,
+    private static func mend(
+        _ duration: inout Duration,
         _ name: String,
-        default fallback: Duration
+        _ fallback: Duration,
+        _ warnings: inout [String]
     ) {
-        let value = self[keyPath: duration]
-        if value <= .zero {
-            warnings.append("\(name) is \(value), not more than 0; \(fallback) is used")
-            self[keyPath: duration] = fallback
+        if duration <= .zero {
+            warnings.append("\(name) is \(duration), not more than 0; \(fallback) is used")
+            duration = fallback
         } else {
-            self[keyPath: duration] = value.withinAYear
+            duration = duration.withinAYear
         }
     }
 
-    private mutating func mend(
-        _ number: WritableKeyPath<Configuration, Int>,
-        _ name: String,
-        atLeast least: Int
-    ) {
-        let value = self[keyPath: number]
-        guard value < least else { return }
-        warnings.append("\(name) is \(value), less than \(least); \(least) is used")
-        self[keyPath: number] = least
+    private static func mend(_ number: inout Int, _ name: String, atLeast least: Int, _ warnings: inout [String]) {
+        guard number < least else { return }
+        warnings.append("\(name) is \(number), less than \(least); \(least) is used")
+        number = least
     }
 
     /// A line break in a header's value would be a header of its own.

@@ -59,9 +59,10 @@ final class PeriodicExporter: Sendable {
 
     var statistics: ExportStatistics { exporting.map(\.worker.statistics).reduce(ExportStatistics(), +) }
 
-    func start() {
-        for exporting in exporting { exporting.thread.start() }
-        collecting.start()
+    /// - Returns: whether the system had threads for all.
+    @discardableResult
+    func start() -> Bool {
+        exporting.reduce(collecting.start()) { $1.thread.start() && $0 }
     }
 
     /// Exports what there is now, after whatever waits to be delivered, and waits for the outcome.
@@ -98,10 +99,13 @@ final class PeriodicExporter: Sendable {
 
     private func export(timeout: Duration, collect: () -> Void) -> Bool {
         let start = timeSource.now
-        let requests = exporting.map { ($0.worker, $0.worker.request(deadline: start + timeout)) }
+        // Nobody would answer for a thread that could not be started.
+        let requests = exporting.filter(\.thread.isRunning).map {
+            ($0.worker, $0.worker.request(deadline: start + timeout))
+        }
         collect()
         for (worker, request) in requests { worker.makeWay(for: request, until: start + timeout / 2) }
         let outcomes = requests.map { worker, request in worker.outcome(of: request, until: start + timeout) ?? false }
-        return outcomes.allSatisfy(\.self)
+        return outcomes.count == exporting.count && outcomes.allSatisfy(\.self)
     }
 }

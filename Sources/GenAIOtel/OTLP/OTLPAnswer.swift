@@ -13,8 +13,8 @@ enum OTLPAnswer: Equatable {
 
     /// - Parameters:
     ///   - now: the date, for a `Retry-After` that is a date.
-    ///   - secrets: what the request carried and no message may repeat.
-    init(_ result: Result<HTTPResponse, HTTPFailure>, now: Date, secrets: Secrets = Secrets()) {
+    ///   - secrets: what the request carried and no message may repeat; only asked for if there is something to repeat.
+    init(_ result: Result<HTTPResponse, HTTPFailure>, now: Date, secrets: @autoclosure () -> Secrets = Secrets()) {
         switch result {
         case .success(let response):
             self.init(response, now: now, secrets)
@@ -29,7 +29,7 @@ enum OTLPAnswer: Equatable {
         }
     }
 
-    private init(_ response: HTTPResponse, now: Date, _ secrets: Secrets) {
+    private init(_ response: HTTPResponse, now: Date, _ secrets: () -> Secrets) {
         switch response.status {
         case 200...299:
             self.init(accepted: response, secrets)
@@ -43,7 +43,7 @@ enum OTLPAnswer: Equatable {
         }
     }
 
-    private init(accepted response: HTTPResponse, _ secrets: Secrets) {
+    private init(accepted response: HTTPResponse, _ secrets: () -> Secrets) {
         let type = response.headers["content-type"]?.lowercased() ?? ""
         guard !response.body.isEmpty, !type.hasPrefix("application/x-protobuf") else {
             self = .delivered(rejectedPoints: 0, message: nil)
@@ -61,7 +61,7 @@ enum OTLPAnswer: Equatable {
         let message = partialSuccess?["errorMessage"] as? String
         self = .delivered(
             rejectedPoints: Self.count(partialSuccess?["rejectedDataPoints"]),
-            message: message?.isEmpty == false ? message.map(secrets.hidden) : nil
+            message: message?.isEmpty == false ? message.map(secrets().hidden) : nil
         )
     }
 
@@ -74,8 +74,9 @@ enum OTLPAnswer: Equatable {
         }
     }
 
-    private static func excerpt(of response: HTTPResponse, _ secrets: Secrets) -> String {
+    private static func excerpt(of response: HTTPResponse, _ secrets: () -> Secrets) -> String {
         guard !response.body.isEmpty else { return "" }
+        let secrets = secrets()
         let type = response.headers["content-type"].map { quoted(secrets.hidden(in: $0), limit: 50) }
         // Hidden before it is cut: half a secret is not to be seen either.
         let text = secrets.hidden(in: String(decoding: response.body.prefix(65_536), as: UTF8.self))

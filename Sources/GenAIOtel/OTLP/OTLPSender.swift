@@ -25,7 +25,6 @@ final class OTLPSender: Sendable {
 
     private let endpoint: HTTPEndpoint
     private let headers: [HTTPHeader]
-    private let secrets: Secrets
     private let transport: any HTTPTransport
     private let retryPolicy: RetryPolicy
     private let timeSource: any TimeSource
@@ -45,7 +44,6 @@ final class OTLPSender: Sendable {
     ) {
         self.endpoint = endpoint
         self.headers = headers
-        secrets = Secrets(endpoint, headers: headers)
         self.transport = transport
         self.retryPolicy = retryPolicy
         self.timeSource = timeSource
@@ -89,7 +87,7 @@ final class OTLPSender: Sendable {
         requestCount.withLock { $0 += 1 }
         let result = transport.send(request, deadline: limits.deadline, cancellation: limits.cancellation)
         let now = Date(timeIntervalSince1970: Double(timeSource.unixNanoseconds) / 1e9)
-        return OTLPAnswer(result, now: now, secrets: secrets)
+        return OTLPAnswer(result, now: now, secrets: Secrets(endpoint, headers: headers))
     }
 
     private func undelivered(_ reason: String) -> Outcome {

@@ -6,12 +6,12 @@ struct NvidiaSMI {
     /// Thousands of GPUs; what prints more is not nvidia-smi.
     private static let outputLimit = 65_536
 
-    let environment: [String: String]
+    let environment: @Sendable () -> [String: String]
     let limit: Duration
     /// A process of an earlier run that not even SIGKILL has ended yet: it hangs in the driver.
     private var stuck: ChildProcess?
 
-    init(environment: [String: String], limit: Duration) {
+    init(environment: @escaping @Sendable () -> [String: String], limit: Duration) {
         self.environment = environment
         self.limit = limit
     }
@@ -20,15 +20,15 @@ struct NvidiaSMI {
     mutating func totalMemory(isCancelled: () -> Bool) throws(VRAMUnknown) -> UInt64 {
         if let stuck, !stuck.reap() { throw VRAMUnknown("the last one can't be ended") }
         stuck = nil
+        let environment = environment()
         guard let executable = ExecutableSearch.find("nvidia-smi", path: environment["PATH"] ?? "") else {
             throw VRAMUnknown("not on the PATH")
         }
-        // Without a locale of its own, numbers look the same everywhere.
-        let environment = environment.merging(["LC_ALL": "C"]) { $1 }
         switch ChildProcess.run(
             executable,
             Self.arguments,
-            environment: environment,
+            // Without a locale of its own, numbers look the same everywhere.
+            environment: environment.merging(["LC_ALL": "C"]) { $1 },
             outputLimit: Self.outputLimit,
             timeLimit: limit,
             isCancelled: isCancelled

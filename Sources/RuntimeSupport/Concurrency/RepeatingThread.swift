@@ -48,22 +48,26 @@ package final class RepeatingThread: Sendable {
     /// Starts the thread; does nothing if it runs already.
     ///
     /// A thread that was told to stop but is still busy has lost its say: a new one takes its place.
-    package func start() {
+    ///
+    /// - Returns: false if the system has no thread left for it; it can be started again later.
+    @discardableResult
+    package func start() -> Bool {
         let run: Run? = current.withLock { current in
             if let current, !current.isStopping { return nil }
             let run = Run()
             current = run
             return run
         }
-        guard let run else { return }
-        let thread = Thread { [self] in
+        guard let run else { return true }
+        let hasStarted = DetachedThread.start { [self] in
+            run.begin()
             nameCurrentThread()
             blockHandledSignals()
             loop(run)
             run.end()
         }
-        run.adopt(thread)
-        thread.start()
+        if !hasStarted { run.end() }
+        return hasStarted
     }
 
     /// Lets one run take place now, beside the schedule.
@@ -96,12 +100,21 @@ package final class RepeatingThread: Sendable {
             case .stop:
                 return
             case .wake:
-                body(run.cancellation)
+                turn(run)
             case .scheduled:
-                body(run.cancellation)
+                turn(run)
                 next += interval * missedIntervals(since: next)
             }
         }
+    }
+
+    private func turn(_ run: Run) {
+        #if canImport(Darwin)
+        // A thread that never ends would keep whatever Foundation leaves to the pool.
+        autoreleasepool { body(run.cancellation) }
+        #else
+        body(run.cancellation)
+        #endif
     }
 
     /// How many intervals lie between `scheduled` and the first turn that is still to come; at least 1.
@@ -110,13 +123,17 @@ package final class RepeatingThread: Sendable {
         return late < interval ? 1 : Int(min(late / interval, 1e9)) + 1
     }
 
-    /// Not through `Thread.name`: on Linux that reaches the system only now and then, and the C function that would is
-    /// not visible to Swift.
+    /// Through a file on Linux, where the C function is not visible to Swift; not through Foundation, whose first file
+    /// takes longer than starting the thread.
     private func nameCurrentThread() {
         #if canImport(Darwin)
         pthread_setname_np(name)
         #else
-        try? name.write(toFile: "/proc/thread-self/comm", atomically: false, encoding: .utf8)
+        let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        defer { close(file) }
+        // A thread without its name does its work all the same.
+        _ = name.withCString { write(file, $0, strlen($0)) }
         #endif
     }
 
@@ -135,7 +152,7 @@ private final class Run: Sendable {
     enum Turn { case scheduled, wake, stop }
 
     private struct State {
-        var thread: ObjectIdentifier?
+        var thread: pthread_t?
         var isStopping = false
         var isWoken = false
         var hasEnded = false
@@ -146,9 +163,10 @@ private final class Run: Sendable {
 
     var isStopping: Bool { state.read { $0.isStopping } }
     var hasEnded: Bool { state.read { $0.hasEnded } }
-    var isCurrentThread: Bool { state.read { $0.thread == ObjectIdentifier(Thread.current) } }
+    var isCurrentThread: Bool { state.read { $0.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false } }
 
-    func adopt(_ thread: Thread) { state.mutate { $0.thread = ObjectIdentifier(thread) } }
+    /// Called on the thread itself.
+    func begin() { state.mutate { $0.thread = pthread_self() } }
     func wake() { state.mutate { $0.isWoken = true } }
 
     func stop() {

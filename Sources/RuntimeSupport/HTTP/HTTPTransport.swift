@@ -21,6 +21,11 @@ package enum HTTPTransports {
         LazyTransport { bounded(userAgent: userAgent) ?? HTTPClient(userAgent: userAgent) }
     }
 
+    /// A client over URLSession. Costs nothing before the first request.
+    package static func session(userAgent: String) -> any HTTPTransport {
+        LazyTransport { HTTPClient(userAgent: userAgent) }
+    }
+
     /// A client that no server can make use more memory than its limits say; nil where there is none but URLSession.
     static func bounded(
         userAgent: String,

@@ -2,7 +2,8 @@
 
 /// Makes its transport at the first request, on the thread that sends it.
 ///
-/// Loading libcurl and making its TLS library ready takes 3 to 8 ms, which `instrument()` must not take of its caller.
+/// Loading libcurl and making its TLS library ready takes 3 to 8 ms, the classes of URLSession 0.3 ms, which
+/// `instrument()` must not take of its caller.
 final class LazyTransport: HTTPTransport {
     private enum State {
         case notYet(@Sendable () -> any HTTPTransport)

@@ -14,7 +14,7 @@ struct NvidiaSMITests {
 
     private func total(_ script: String, limit: Duration = .seconds(30)) throws -> UInt64 {
         try folder.writeScript(script, to: "nvidia-smi")
-        var nvidiaSMI = NvidiaSMI(environment: ["PATH": folder.path], limit: limit)
+        var nvidiaSMI = NvidiaSMI(environment: { [path = folder.path] in ["PATH": path] }, limit: limit)
         return try nvidiaSMI.totalMemory { false }
     }
 
@@ -65,7 +65,7 @@ struct NvidiaSMITests {
     @Test("a cancellation ends it long before its time")
     func cancelled() throws {
         try folder.writeScript("echo $$ > \(folder.path)/id; exec /bin/sleep 1000", to: "nvidia-smi")
-        var nvidiaSMI = NvidiaSMI(environment: ["PATH": folder.path], limit: .seconds(600))
+        var nvidiaSMI = NvidiaSMI(environment: { [path = folder.path] in ["PATH": path] }, limit: .seconds(600))
         let error = #expect(throws: VRAMUnknown.self) {
             try nvidiaSMI.totalMemory { folder.text("id")?.hasSuffix("\n") == true }
         }

@@ -10,7 +10,7 @@ struct VRAMDetectorTests {
 
     init() throws {
         folder = try TemporaryFolder()
-        locations.environment = ["PATH": folder.path]
+        locations.environment = { [path = folder.path] in ["PATH": path] }
         locations.graphicsCards = "\(folder.path)/drm"
     }
 
