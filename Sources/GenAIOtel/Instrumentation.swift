@@ -78,9 +78,9 @@ public final class Instrumentation: Sendable {
 
     /// Starts the threads.
     func start() {
-        if exporter?.start() == false { log.error("Metrics are not exported: the system starts no more threads") }
         ollama?.start()
         engines?.start()
+        if exporter?.start() == false { log.error("Metrics are not exported: the system starts no more threads") }
     }
 
     /// Logs what the configuration had to say; not under a lock, because the handler may call this library.

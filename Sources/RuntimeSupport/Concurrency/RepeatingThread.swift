@@ -60,6 +60,9 @@ package final class RepeatingThread: Sendable {
         }
         guard let run else { return true }
         let hasStarted = DetachedThread.start { [self] in
+            // Whoever has started this thread goes on first: Linux may let a new thread run in its place for milliseconds,
+            // which every other `instrument()` took twice as long for.
+            sched_yield()
             run.begin()
             nameCurrentThread()
             blockHandledSignals()
