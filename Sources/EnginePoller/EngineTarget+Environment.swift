@@ -33,6 +33,6 @@ extension EngineTarget {
         let authority = text.prefix { $0 != "/" }
         guard let colon = authority.lastIndex(of: ":"), colon > authority.startIndex else { return false }
         let port = authority[authority.index(after: colon)...]
-        return Int(port) != nil && !authority.contains { $0.isWhitespace || $0 == "@" }
+        return Int(digits: port) != nil && !authority.contains { $0.isWhitespace || $0 == "@" }
     }
 }

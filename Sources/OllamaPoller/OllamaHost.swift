@@ -30,7 +30,7 @@ struct OllamaHost {
         }
         var port = defaultPort
         if let portText, !portText.isEmpty {
-            if let number = Int(portText), (1...65535).contains(number) {
+            if let number = Int(digits: portText), (1...65535).contains(number) {
                 port = number
             } else {
                 problem = "has a port outside 1 to 65535 (\(defaultPort) is used)"

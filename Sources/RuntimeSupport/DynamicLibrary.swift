@@ -1,6 +1,12 @@
 // A library of the system's that is loaded when it is needed, so that a program runs where it is not there.
 
-import Foundation
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// A loaded library. It is never unloaded: what is taken from it may be used at any time.
 package struct DynamicLibrary {

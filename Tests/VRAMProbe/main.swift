@@ -1,9 +1,4 @@
-// Prints this machine's GPU memory as each method finds it. Not part of the package: to be built on a machine with GPUs,
-//
-//     swiftc -static-stdlib -package-name genai_otel_swift Sources/OllamaPoller/VRAM/*.swift Tests/VRAMProbe/main.swift \
-//         -o vram-probe
-//
-// which also proves that the detection needs nothing but the system.
+// Prints this machine's GPU memory as each method finds it. Tests/vram-probe builds and runs it.
 
 #if canImport(Darwin)
 import Darwin

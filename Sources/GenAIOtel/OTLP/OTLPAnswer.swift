@@ -68,7 +68,7 @@ enum OTLPAnswer: Equatable {
     /// A 64-bit integer, which JSON carries as a string or a number; what is neither counts as none.
     private static func count(_ value: Any?) -> Int {
         switch value {
-        case let text as String: max(Int(text) ?? 0, 0)
+        case let text as String: Int(digits: text) ?? 0
         case let number as NSNumber: max(Int(exactly: number.doubleValue.rounded()) ?? 0, 0)
         default: 0
         }

@@ -8,7 +8,7 @@ enum RetryAfter {
     static func delay(_ value: String, now: Date) -> Duration? {
         let text = value.trimmingCharacters(in: .whitespaces)
         if !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
-            return Duration.seconds(Int64(text) ?? .max).withinAYear
+            return Duration.seconds(Int(digits: text) ?? .max).withinAYear
         }
         return date(text).map { Duration.seconds($0.timeIntervalSince(now)).withinAYear }
     }
@@ -18,10 +18,10 @@ enum RetryAfter {
         let parts = text.split(separator: " ")
         guard
             parts.count == 6, parts[0].hasSuffix(","), parts[5] == "GMT",
-            let day = Int(parts[1]), let year = Int(parts[3]), (1970...9999).contains(year),
+            let day = Int(digits: parts[1]), let year = Int(digits: parts[3]), (1970...9999).contains(year),
             let month = months.firstIndex(of: String(parts[2]))
         else { return nil }
-        let time = parts[4].split(separator: ":").compactMap { Int($0) }
+        let time = parts[4].split(separator: ":").compactMap { Int(digits: $0) }
         guard time.count == 3 else { return nil }
         var components = DateComponents()
         (components.year, components.month, components.day) = (year, month + 1, day)

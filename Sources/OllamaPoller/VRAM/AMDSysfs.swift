@@ -6,13 +6,13 @@ enum AMDSysfs {
         var sum = VRAMSum()
         for name in SmallFile.names(inFolder: locations.graphicsCards) where isCard(name) {
             let text = SmallFile.text("\(locations.graphicsCards)/\(name)/device/mem_info_vram_total")
-            sum.add(text.flatMap { UInt64($0.prefix { $0.isASCII && $0.isNumber }) } ?? 0)
+            sum.add(text.flatMap { Int(digits: $0.prefix { $0.isNumber }) }.map(UInt64.init) ?? 0)
         }
         return try sum.total(orUnknown: "no GPU in \(locations.graphicsCards)")
     }
 
     /// `card0`, but not `card0-DP-1`: connectors stand beside the cards and lead to the same device.
     private static func isCard(_ name: String) -> Bool {
-        name.hasPrefix("card") && Int(name.dropFirst(4)) != nil
+        name.hasPrefix("card") && Int(digits: name.dropFirst(4)) != nil
     }
 }

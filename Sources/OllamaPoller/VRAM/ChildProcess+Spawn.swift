@@ -69,9 +69,9 @@ extension ChildProcess {
         if let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") {
             _ = unsafeBitCast(symbol, to: AddCloseFrom.self)(&actions, 3)
         } else {
-            for descriptor in SmallFile.names(inFolder: "/proc/self/fd").compactMap({ Int32($0) }) where descriptor > 2
-            {
-                posix_spawn_file_actions_addclose(&actions, descriptor)
+            let descriptors = SmallFile.names(inFolder: "/proc/self/fd").compactMap { Int(digits: $0) }
+            for descriptor in descriptors where descriptor > 2 {
+                posix_spawn_file_actions_addclose(&actions, Int32(clamping: descriptor))
             }
         }
     }

@@ -5,8 +5,8 @@ enum MemoryInfo {
     static func total(_ path: String) -> UInt64? {
         guard let text = SmallFile.text(path) else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix("MemTotal:") {
-            let kibibytes = line.dropFirst("MemTotal:".count).split(separator: " ").first.flatMap { UInt64($0) }
-            let (bytes, overflow) = (kibibytes ?? 0).multipliedReportingOverflow(by: 1024)
+            let kibibytes = line.dropFirst("MemTotal:".count).split(separator: " ").first.flatMap { Int(digits: $0) }
+            let (bytes, overflow) = UInt64(kibibytes ?? 0).multipliedReportingOverflow(by: 1024)
             return overflow || bytes == 0 ? nil : bytes
         }
         return nil

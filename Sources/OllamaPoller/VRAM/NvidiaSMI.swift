@@ -46,8 +46,8 @@ struct NvidiaSMI {
         var sum = VRAMSum()
         for line in String(decoding: output, as: UTF8.self).split(whereSeparator: \.isNewline) {
             let text = line.drop { $0 == " " }.prefix { $0 != " " }
-            guard let mebibytes = UInt64(text) else { continue }
-            let (bytes, overflow) = mebibytes.multipliedReportingOverflow(by: 1 << 20)
+            guard let mebibytes = Int(digits: text) else { continue }
+            let (bytes, overflow) = UInt64(mebibytes).multipliedReportingOverflow(by: 1 << 20)
             if !overflow { sum.add(bytes) }
         }
         return try sum.total(orUnknown: "no line tells the memory of a GPU")

@@ -1,6 +1,6 @@
 // Finds out how much GPU memory this machine has: asks one method after another until one knows.
 //
-// Nothing in this folder knows of HTTP, logs or threads, so that it also links on its own with -static-stdlib.
+// Nothing in this folder knows of HTTP, logs or threads, so that it also links on its own (`Tests/vram-probe`).
 
 /// Detects the total GPU memory of this machine.
 ///

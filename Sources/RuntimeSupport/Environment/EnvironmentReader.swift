@@ -40,7 +40,7 @@ package struct EnvironmentReader {
     /// A whole number of milliseconds greater than 0.
     package mutating func milliseconds(_ name: String) -> Duration? {
         guard let text = text(name) else { return nil }
-        guard let number = Int64(text), number > 0, number <= Self.longest.components.seconds * 1000 else {
+        guard let number = Int(digits: text), number > 0, number <= Self.longest.components.seconds * 1000 else {
             warn(name, "is \(quoted(text)), not a whole number of milliseconds from 1 to a year's")
             return nil
         }

@@ -145,7 +145,7 @@ final class HTTPExchange: Sendable {
             finish(.failure(.answerEncoded(coding)))
             return false
         }
-        if let length = response.headers["content-length"].flatMap({ Int($0) }), length > answerLimit {
+        if let length = response.headers["content-length"].flatMap({ Int(digits: $0) }), length > answerLimit {
             finish(.failure(.answerTooLarge(limit: answerLimit)))
             return false
         }

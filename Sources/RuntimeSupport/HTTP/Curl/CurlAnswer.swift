@@ -29,7 +29,8 @@ final class CurlAnswer {
         let text = String(decoding: line, as: UTF8.self)
         if text.hasPrefix("HTTP/") {
             // An interim answer (100, 103) may have come before: only the last head counts.
-            response = HTTPResponse(status: text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0)
+            let status = text.split(separator: " ").dropFirst().first
+            response = HTTPResponse(status: status.flatMap { Int(digits: $0) } ?? 0)
             return true
         }
         guard let colon = text.firstIndex(of: ":") else { return true }
@@ -42,7 +43,7 @@ final class CurlAnswer {
     private func accepts(_ name: String, _ value: String) -> Bool {
         switch name {
         case "content-encoding" where value.lowercased() != "identity": fail(.answerEncoded(value))
-        case "content-length" where Int(value) ?? 0 > bodyLimit: fail(.answerTooLarge(limit: bodyLimit))
+        case "content-length" where Int(digits: value) ?? 0 > bodyLimit: fail(.answerTooLarge(limit: bodyLimit))
         default: true
         }
     }
