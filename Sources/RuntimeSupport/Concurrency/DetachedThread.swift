@@ -21,15 +21,24 @@ package enum DetachedThread {
         return true
     }
 
+    /// What tells the calling thread from all others that run now.
+    static var idOfCurrent: UInt {
+        #if canImport(Glibc)
+        UInt(pthread_self())
+        #else
+        UInt(bitPattern: pthread_self())
+        #endif
+    }
+
     private static func create(_ work: UnsafeMutableRawPointer) -> Bool {
         var attributes = pthread_attr_t()
         guard pthread_attr_init(&attributes) == 0 else { return false }
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        #if canImport(Darwin)
-        var thread: pthread_t?
-        #else
+        #if canImport(Glibc) || canImport(Android)
         var thread = pthread_t()
+        #else
+        var thread: pthread_t?
         #endif
         return pthread_create(&thread, &attributes, { DetachedThread.run($0) }, work) == 0
     }

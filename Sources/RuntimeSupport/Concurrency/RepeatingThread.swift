@@ -155,7 +155,7 @@ private final class Run: Sendable {
     enum Turn { case scheduled, wake, stop }
 
     private struct State {
-        var thread: pthread_t?
+        var thread: UInt?
         var isStopping = false
         var isWoken = false
         var hasEnded = false
@@ -166,10 +166,10 @@ private final class Run: Sendable {
 
     var isStopping: Bool { state.read { $0.isStopping } }
     var hasEnded: Bool { state.read { $0.hasEnded } }
-    var isCurrentThread: Bool { state.read { $0.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false } }
+    var isCurrentThread: Bool { state.read { $0.thread == DetachedThread.idOfCurrent } }
 
     /// Called on the thread itself.
-    func begin() { state.mutate { $0.thread = pthread_self() } }
+    func begin() { state.mutate { $0.thread = DetachedThread.idOfCurrent } }
     func wake() { state.mutate { $0.isWoken = true } }
 
     func stop() {
