@@ -55,4 +55,7 @@ private func forget(_ instrumentation: Instrumentation) {
 }
 
 /// Registers the last export once per process. A constant's initializer runs once, whoever comes first.
-private let exportAtExit: Void = ProcessExit.perform { current.withLock { $0 }?.shutdown(timeout: .seconds(2)) }
+private let exportAtExit: Void = {
+    HTTPTransports.keepUntilTheEnd()
+    ProcessExit.perform { current.withLock { $0 }?.shutdown(timeout: .seconds(2)) }
+}()

@@ -5,6 +5,10 @@ import Dispatch
 import Foundation
 import GenAIOtel
 
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
+
 let ending = CommandLine.arguments.dropFirst().first
 if ending == "without-threads" { refuseThreads() }
 instrument()
@@ -16,6 +20,12 @@ case "return", "without-threads":
     break
 case "exit":
     exit(0)
+case "own-request":
+    let isDone = DispatchSemaphore(value: 0)
+    let url = ProcessInfo.processInfo.environment["PROBE_URL"].flatMap { URL(string: $0) }
+    guard let url else { exit(2) }
+    URLSession.shared.dataTask(with: url) { @Sendable _, _, _ in isDone.signal() }.resume()
+    isDone.wait()
 case "terminate":
     // As a service's signal handler does it: the default action of SIGTERM would end the process at once.
     signal(SIGTERM, SIG_IGN)

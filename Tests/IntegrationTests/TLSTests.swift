@@ -8,9 +8,13 @@ import Testing
 @Suite("Export over TLS, to a strict receiver", .serialized, .blocking)
 struct TLSTests {
     private let authority: CertificateAuthority
+    private let folder: TemporaryFolder
     private let recorder = LogRecorder()
 
-    init() throws { authority = try CertificateAuthority() }
+    init() throws {
+        authority = try CertificateAuthority()
+        folder = try TemporaryFolder()
+    }
 
     /// - Returns: whether the last values were delivered.
     private func export(to receiver: StrictReceiver, change: (inout OTLPConfiguration) -> Void) throws -> Bool {
@@ -130,32 +134,6 @@ struct TLSTests {
         #expect(try receiver.waitForEntries(1).flatMap(\.findings) == [])
     }
 
-    @Test(
-        "they do so too when Ollama has been polled, which made the TLS library ready before",
-        Program.areThere(.receiver, .receiverPython, .openssl)
-    )
-    func processExitAfterPoll() throws {
-        let receiver = try StrictReceiver(identity: authority.issue("127.0.0.1"))
-        defer { receiver.process.stop() }
-        let ollama = try LoopbackServer(always: .json(#"{"models":[]}"#))
-        defer { ollama.stop() }
-        let process = try ChildProcess(
-            builtProduct("ExitProbe"),
-            ["terminate"],
-            environment: [
-                "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_EXPORTER_OTLP_CERTIFICATE": authority.certificate,
-                "OLLAMA_BASE_URL": ollama.url,
-            ]
-        )
-        defer { process.stop() }
-        #expect(process.waitForLine(containing: "ready") != nil)
-        #expect(eventually { !ollama.requests.isEmpty })
-        kill(process.pid, SIGTERM)
-        #expect(process.waitForEnd(.seconds(30)))
-        #expect(process.exitStatus == 0)
-        #expect(try receiver.waitForEntries(1).flatMap(\.findings) == [])
-    }
-
     /// In a mount namespace of its own, the process sees a store of authorities that has one more.
     @Test(
         "a collector is trusted by an authority in the system's store",
@@ -165,21 +143,55 @@ struct TLSTests {
     func systemStore() throws {
         let receiver = try StrictReceiver(identity: authority.issue("127.0.0.1"))
         defer { receiver.process.stop() }
-        let folder = try TemporaryFolder()
-        let own = try String(contentsOfFile: authority.certificate, encoding: .utf8)
-        let store = try folder.write(String(contentsOfFile: SystemStore.path, encoding: .utf8) + own, to: "store.pem")
-        let process = try ChildProcess(
-            "/usr/bin/unshare",
-            SystemStore.unshareArguments(replacement: store, command: [builtProduct("ExitProbe"), "return"]),
-            environment: [
-                "PATH": "/usr/bin:/bin:/sbin", "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
-                "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false",
-            ]
+        let process = try probeWithStore(
+            "return",
+            ["OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false"]
         )
         defer { process.stop() }
         #expect(process.waitForEnd(.seconds(30)))
         #expect(process.exitStatus == 0, "\(process.lines)")
         #expect(try receiver.waitForEntries(1).flatMap(\.findings) == [])
+    }
+
+    /// URLSession has made OpenSSL ready by then, which wants to be cleaned up first when the process ends.
+    @Test(
+        "the last values arrive over TLS even if something else used the network before",
+        Program.areThere(.receiver, .receiverPython, .openssl),
+        .enabled(if: SystemStore.canBeReplaced, "the system's store can't be replaced for one process here"),
+        arguments: ["terminate", "own-request"]
+    )
+    func processExitAfterOthers(ending: String) throws {
+        let receiver = try StrictReceiver(identity: authority.issue("127.0.0.1"))
+        defer { receiver.process.stop() }
+        let other = try LoopbackServer(always: .json(#"{"models":[]}"#))
+        defer { other.stop() }
+        let process = try probeWithStore(
+            ending,
+            [
+                "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OLLAMA_BASE_URL": other.url, "PROBE_URL": other.url,
+                "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "\(ending == "terminate")",
+            ]
+        )
+        defer { process.stop() }
+        if ending == "terminate" {
+            #expect(process.waitForLine(containing: "ready") != nil)
+            #expect(eventually { !other.requests.isEmpty })
+            kill(process.pid, SIGTERM)
+        }
+        #expect(process.waitForEnd(.seconds(30)))
+        #expect(process.exitStatus == 0, "\(process.lines)")
+        #expect(try receiver.waitForEntries(1).flatMap(\.findings) == [])
+    }
+
+    /// The probe, for which this suite's authority is one of the system's.
+    private func probeWithStore(_ ending: String, _ environment: [String: String]) throws -> TestSupport.ChildProcess {
+        let own = try String(contentsOfFile: authority.certificate, encoding: .utf8)
+        let store = try folder.write(String(contentsOfFile: SystemStore.path, encoding: .utf8) + own, to: "store.pem")
+        return try ChildProcess(
+            "/usr/bin/unshare",
+            SystemStore.unshareArguments(replacement: store, command: [builtProduct("ExitProbe"), ending]),
+            environment: environment.merging(["PATH": "/usr/bin:/bin:/sbin"]) { $1 }
+        )
     }
 }
 

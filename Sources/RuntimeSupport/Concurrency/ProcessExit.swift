@@ -11,20 +11,9 @@ package enum ProcessExit {
 
     private static let action = Locked<Action?>(nil)
 
-    /// Sets the action. It may run more than once, and on whichever thread ends the process.
+    /// Sets the action. It may run on whichever thread ends the process.
     package static func perform(_ newAction: @escaping @Sendable () -> Void) {
         action.withLock { $0 = Action(process: getpid(), run: newAction) }
-        register()
-    }
-
-    /// Lets the action run before whatever has been registered with the system since.
-    ///
-    /// Exit handlers run in reverse order. A library that the action needs would else be cleaned up before it.
-    package static func moveToFront() {
-        if action.withLock({ $0 != nil }) { register() }
-    }
-
-    private static func register() {
         atexit {
             // A child that was forked has the handler, but none of the threads that it would wait for.
             guard let action = ProcessExit.action.withLock({ $0 }), action.process == getpid() else { return }

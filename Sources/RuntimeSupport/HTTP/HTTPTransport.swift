@@ -15,6 +15,9 @@ package protocol HTTPTransport: Sendable {
 
 /// The choice among the HTTP clients of this package.
 package enum HTTPTransports {
+    /// Lets requests be sent until the process is gone, whoever else uses TLS from now on: called by what sends at the exit.
+    package static func keepUntilTheEnd() { OpenSSL.keepUntilTheEnd() }
+
     /// The client with the hardest bounds that there is here: over libcurl on Linux, else over URLSession. Costs nothing
     /// before the first request.
     package static func best(userAgent: String) -> any HTTPTransport {

@@ -2,11 +2,12 @@
 
 /// OpenSSL, where libcurl and URLSession use that.
 ///
-/// The first to use it has it clean itself up when the process ends. Exit handlers run in reverse order, so that comes
-/// before the last export, which then can't be sent over TLS. Worse, it does not wait for a thread that is using OpenSSL in
-/// that moment: a process that ended within milliseconds of `instrument()` crashed or hung three times in a hundred.
+/// The first to use it has it clean itself up when the process ends, unless told otherwise. Exit handlers run in reverse
+/// order, so that may come before the last export, which then crashes over TLS. Nor does it wait for a thread that is using
+/// OpenSSL in that moment: a process that ended within milliseconds of `instrument()` crashed or hung three times in a
+/// hundred.
 enum OpenSSL {
-    /// Called before anything that may use OpenSSL: it stays usable until the process is gone.
+    /// Called before anything that may use OpenSSL: if nobody has used it yet, it stays usable until the process is gone.
     static func keepUntilTheEnd() { keptUntilTheEnd }
 
     private static let keptUntilTheEnd: Void = {
@@ -18,8 +19,6 @@ enum OpenSSL {
         {
             _ = initialize(withoutExitHandler, nil)
         }
-        // Somebody may have used it before.
-        ProcessExit.moveToFront()
         #endif
     }()
 
