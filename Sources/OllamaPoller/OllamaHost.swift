@@ -10,7 +10,7 @@ struct OllamaHost {
     private(set) var problem: String?
 
     init(_ value: String) {
-        let text = value.trimmingCharacters(in: .whitespaces.union(["\"", "'"]))
+        let text = value.trimmed { $0.isWhitespace || $0 == "\"" || $0 == "'" }
         var (scheme, rest) = ("http", Substring(text))
         var defaultPort = 11434
         if let separator = text.range(of: "://") {

@@ -13,12 +13,22 @@ package struct DynamicLibrary {
     /// The library, or a function of it, is not there.
     package struct Missing: Error {}
 
-    private let handle: UnsafeMutableRawPointer
+    private let handle: UnsafeMutableRawPointer?
 
     /// Loads a library by its name or path; throws ``Missing`` if there is none.
     package init(_ name: String) throws {
         guard let handle = dlopen(name, RTLD_NOW | RTLD_LOCAL) else { throw Missing() }
         self.handle = handle
+    }
+
+    /// All libraries that the program was started with.
+    package init() {
+        // `RTLD_DEFAULT`, which Swift can't see.
+        #if canImport(Darwin)
+        handle = UnsafeMutableRawPointer(bitPattern: -2)
+        #else
+        handle = nil
+        #endif
     }
 
     /// A function by its name; throws ``Missing`` if the library has none of that name.

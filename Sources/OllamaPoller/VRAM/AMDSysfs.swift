@@ -1,5 +1,7 @@
 // GPU memory of AMD cards, as the Linux driver amdgpu tells it in files.
 
+import RuntimeSupport
+
 enum AMDSysfs {
     /// The memory of all AMD GPUs in bytes.
     static func totalMemory(_ locations: VRAMLocations) throws(VRAMUnknown) -> UInt64 {

@@ -1,5 +1,7 @@
 // How a child process is started: posix_spawn, no shell, nothing inherited that it does not need.
 
+import RuntimeSupport
+
 #if canImport(Darwin)
 import Darwin
 #elseif canImport(Glibc)
@@ -66,8 +68,8 @@ extension ChildProcess {
     /// Has the child close everything but the three standard descriptors: the host's need not be marked close-on-exec.
     private static func closeOthers(_ actions: inout posix_spawn_file_actions_t) {
         // In glibc since 2.34, not in musl.
-        if let symbol = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np") {
-            _ = unsafeBitCast(symbol, to: AddCloseFrom.self)(&actions, 3)
+        if let addCloseFrom: AddCloseFrom = try? DynamicLibrary().function("posix_spawn_file_actions_addclosefrom_np") {
+            _ = addCloseFrom(&actions, 3)
         } else {
             let descriptors = SmallFile.names(inFolder: "/proc/self/fd").compactMap { Int(digits: $0) }
             for descriptor in descriptors where descriptor > 2 {

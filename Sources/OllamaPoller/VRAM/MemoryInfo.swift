@@ -1,5 +1,7 @@
 // The machine's own memory: what GPUs without memory of their own use.
 
+import RuntimeSupport
+
 enum MemoryInfo {
     /// `MemTotal` of a file like `/proc/meminfo`, in bytes.
     static func total(_ path: String) -> UInt64? {

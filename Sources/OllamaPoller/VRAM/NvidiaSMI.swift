@@ -1,5 +1,7 @@
 // GPU memory through the tool nvidia-smi, for systems where its library can't be loaded.
 
+import RuntimeSupport
+
 /// Runs `nvidia-smi`, found on the `PATH`, without a shell.
 struct NvidiaSMI {
     private static let arguments = ["--query-gpu=memory.total", "--format=csv,noheader,nounits"]

@@ -21,7 +21,7 @@ package struct EnvironmentReader {
 
     /// The text with white space trimmed; nil when there is none.
     package func text(_ name: String) -> String? {
-        let value = environment[name]?.trimmingCharacters(in: .whitespacesAndNewlines)
+        let value = environment[name]?.trimmed()
         return value?.isEmpty == false ? value : nil
     }
 
@@ -69,7 +69,11 @@ package struct EnvironmentReader {
     /// One of several words, in any case.
     package mutating func word<Value>(_ name: String, _ words: KeyValuePairs<String, Value>) -> Value? {
         guard let text = text(name) else { return nil }
-        if let match = words.first(where: { $0.key == text.lowercased() }) { return match.value }
+        let word = text.lowercased()
+        // By position: to search a generic collection as such took a fifth of what the whole start does.
+        for position in words.startIndex..<words.endIndex where words[position].key == word {
+            return words[position].value
+        }
         warn(name, "is \(quoted(text)), none of \(words.map(\.key).joined(separator: ", "))")
         return nil
     }
@@ -77,7 +81,7 @@ package struct EnvironmentReader {
     /// The parts of a comma-separated list, trimmed, without empty ones.
     package func list(_ name: String) -> [String] {
         (text(name) ?? "").split(separator: ",")
-            .map { $0.trimmingCharacters(in: .whitespaces) }
+            .map { $0.trimmed() }
             .filter { !$0.isEmpty }
     }
 
@@ -88,7 +92,7 @@ package struct EnvironmentReader {
         var result: [(key: String, value: String)] = []
         for (index, entry) in list(name).enumerated() {
             let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                .map { $0.trimmingCharacters(in: .whitespaces) }
+                .map { $0.trimmed() }
             guard parts.count == 2, let key = parts[0].removingPercentEncoding, !key.isEmpty else {
                 warn(name, "has an entry (number \(index + 1)) that is not key=value")
                 continue

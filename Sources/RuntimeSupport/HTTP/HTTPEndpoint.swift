@@ -35,11 +35,12 @@ package struct HTTPEndpoint: Sendable, Hashable {
         authorization = parts.user.map { user in
             "Basic \(Data("\(user):\(parts.password ?? "")".utf8).base64EncodedString())"
         }
+        let hasUserInfo = parts.user != nil || parts.password != nil
         parts.user = nil
         parts.password = nil
-        guard let complete, let url = parts.url else { throw Invalid.notAURL }
+        guard let complete, let url = hasUserInfo ? parts.url : complete else { throw Invalid.notAURL }
         self.url = url
-        self.host = host.trimmingCharacters(in: ["[", "]"])
+        self.host = host.trimmed { $0 == "[" || $0 == "]" }
         port = parts.port ?? (scheme == "https" ? 443 : 80)
         urlWithUserInfo = complete
     }

@@ -35,7 +35,7 @@ final class CurlAnswer {
         }
         guard let colon = text.firstIndex(of: ":") else { return true }
         let name = text[..<colon].lowercased()
-        let value = text[text.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
+        let value = text[text.index(after: colon)...].trimmed()
         response.headers[name] = value
         return accepts(name, value)
     }
