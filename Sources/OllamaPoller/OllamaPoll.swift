@@ -15,6 +15,7 @@ final class OllamaPoll: Sendable {
     }
 
     private let endpoint: HTTPEndpoint
+    private let request: HTTPRequest
     private let server: ServerIdentity
     private let gpuMemory: GPUMemory
     private let timeLimit: Duration
@@ -32,6 +33,10 @@ final class OllamaPoll: Sendable {
         onReading: @escaping @Sendable (ServerReading) -> Void
     ) {
         self.endpoint = endpoint
+        request = HTTPRequest(
+            endpoint: endpoint.appendingPath("api/ps"),
+            headers: [HTTPHeader("Accept", "application/json")]
+        )
         server = ServerIdentity(engine: "ollama", address: endpoint.host, port: endpoint.port)
         self.gpuMemory = gpuMemory
         self.timeLimit = timeLimit
@@ -68,10 +73,6 @@ final class OllamaPoll: Sendable {
         _ transport: any HTTPTransport,
         _ cancellation: Cancellation
     ) throws(Failure) -> LoadedModels {
-        let request = HTTPRequest(
-            endpoint: endpoint.appendingPath("api/ps"),
-            headers: [HTTPHeader("Accept", "application/json")]
-        )
         switch transport.send(request, deadline: .now + timeLimit, cancellation: cancellation) {
         case .success(let response) where response.status == 200:
             guard let loaded = LoadedModels(response.body) else {

@@ -9,7 +9,7 @@ import RuntimeSupport
 /// there is to export, does not hold that lock for longer than it takes to copy the references.
 public final class ServerMetricsCollector: Sendable {
     struct State: Sendable {
-        // First, because they share a cache line with the mutex: whoever has taken the lock has them already.
+        // First, so that they share a cache line: most calls touch nothing else of the state.
         var requestsRunning = 0
         var requestsWaiting = 0
         var requestsMax: Int?

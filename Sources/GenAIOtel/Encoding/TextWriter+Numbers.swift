@@ -16,10 +16,8 @@ extension TextWriter {
             decimal(thousandths: thousandths, wholeWithoutPoint: isWhole)
             return
         }
-        number.removeAll(keepingCapacity: true)
-        value.write(to: &number)
-        if isWhole, value == value.rounded(), number.hasSuffix(".0") { number.removeLast(2) }
-        append(number)
+        value.write(to: &self)
+        if isWhole, value == value.rounded() { removeSuffix(".0") }
     }
 
     private mutating func decimal(thousandths: UInt64, wholeWithoutPoint isWhole: Bool) {

@@ -9,8 +9,6 @@ struct TextWriter {
     private let memory: UnsafeMutableBufferPointer<UInt8>
     /// How many bytes the text has, those that did not fit included.
     private(set) var count = 0
-    /// Used again for each number that is written through a string, which would be an allocation for each.
-    var number = ""
 
     private init(_ memory: UnsafeMutableBufferPointer<UInt8>) {
         self.memory = memory
@@ -90,6 +88,14 @@ extension TextWriter {
         append(UnsafeBufferPointer(rebasing: memory[range]))
     }
 
+    /// Takes a text back, if it was the last that was written and there was room for it.
+    mutating func removeSuffix(_ text: StaticString) {
+        let length = text.utf8CodeUnitCount
+        guard length <= count, count <= memory.count else { return }
+        let end = UnsafeBufferPointer(rebasing: memory[(count - length)..<count])
+        if end.elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: length)) { count -= length }
+    }
+
     /// Appends elements with something between them.
     @inline(__always)
     mutating func list<Element>(
@@ -105,6 +111,14 @@ extension TextWriter {
             }
         }
     }
+}
+
+extension TextWriter: TextOutputStream {
+    mutating func write(_ text: String) { append(text) }
+
+    /// What the standard library calls for numbers, if there is such a function: a string for each took 17 ns more of 132
+    /// for a point.
+    mutating func _writeASCII(_ bytes: UnsafeBufferPointer<UInt8>) { append(bytes) }
 }
 
 extension String {
