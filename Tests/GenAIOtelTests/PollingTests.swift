@@ -90,7 +90,7 @@ extension InstrumentationTests {
                 var environment = ["OLLAMA_BASE_URL": server.url]
                 environment[switchedOff.key] = switchedOff.value
                 let instrumentation = instrument(configuration(environment))
-                #expect(!threadNames().contains("genai-ollama"))
+                #expect(eventually { !threadNames().contains("genai-ollama") })
                 #expect(instrumentation.shutdown())
             }
             #expect(server.requests.isEmpty)
