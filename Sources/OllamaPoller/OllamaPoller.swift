@@ -96,7 +96,11 @@ public final class OllamaPoller: Sendable {
         guard let poll else { return }
         let hasStarted = lives.withLock { lives in
             guard lives.last?.isStopped != false else { return true }
-            let transport = HTTPTransports.session(userAgent: PackageInfo.userAgent)
+            // URLSession goes on with a TLS handshake that was given up. If the process ends meanwhile, and the application had
+            // OpenSSL cleaned up at its end, that crashes.
+            let isSecure = settings.endpoint?.url.scheme == "https"
+            let makeTransport = isSecure ? HTTPTransports.best(userAgent:) : HTTPTransports.session(userAgent:)
+            let transport = makeTransport(PackageInfo.userAgent)
             // Nothing here refers to the poller, so that it can go away.
             let thread = RepeatingThread(name: "genai-ollama", interval: settings.interval, timeSource: timeSource) {
                 poll.run(transport, $0)

@@ -11,6 +11,7 @@ import FoundationNetworking
 
 let ending = CommandLine.arguments.dropFirst().first
 if ending == "without-threads" { refuseThreads() }
+if ending == "without-descriptors" { takeAllDescriptors() }
 instrument()
 getServerMetrics()?.setRequestsRunning(7)
 if let delay = CommandLine.arguments.dropFirst(2).first.flatMap({ UInt32($0) }) { usleep(delay) }
@@ -18,6 +19,12 @@ if let delay = CommandLine.arguments.dropFirst(2).first.flatMap({ UInt32($0) }) 
 switch ending {
 case "return", "without-threads":
     break
+case "without-descriptors":
+    // Until it is ended: the poll's outcome is a line of the log.
+    sleep(60)
+case "two-exits":
+    for _ in 0..<2 { Thread.detachNewThread { exit(0) } }
+    sleep(60)
 case "exit":
     exit(0)
 case "own-request":

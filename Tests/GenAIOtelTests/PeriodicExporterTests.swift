@@ -194,6 +194,25 @@ struct PeriodicExporterTests {
         time.advance(by: .seconds(60))
     }
 
+    @Test("who asks for an export when all has ended, or as it ends, is told so at once", arguments: [true, false])
+    func flushTooLate(isWaiting: Bool) {
+        let worker = ExportWorker(recording, timeout: .seconds(30), timeSource: time)
+        let deadline = time.now + .seconds(60)
+        if !isWaiting { worker.close() }
+        let outcome = Monitor<Bool?>(nil)
+        Thread.detachNewThread { [time] in
+            let request = worker.request(deadline: deadline)
+            worker.makeWay(for: request, until: time.now + .seconds(30))
+            let result = worker.outcome(of: request, until: deadline)
+            outcome.mutate { $0 = result }
+        }
+        if isWaiting {
+            #expect(time.waitForSleepers())
+            worker.close()
+        }
+        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
+    }
+
     @Test("an exporter that hangs does not hold up another one")
     func besideHang() {
         let hanging = RecordingExporter()

@@ -65,7 +65,29 @@ struct ProcessExitTests {
         }
     }
 
+    @Test("two threads that end the process at once deliver the last values too")
+    func endTwice() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        for round in 1...10 {
+            try runToEnd("two-exits", endpoint: server.url, limit: .seconds(30))
+            #expect(server.requests.count == round)
+        }
+    }
+
     #if os(Linux)
+    @Test("where no file can be opened, the process goes on, and Ollama is asked later")
+    func withoutDescriptors() throws {
+        let process = try ChildProcess(
+            builtProduct("ExitProbe"),
+            ["without-descriptors"],
+            environment: ["OLLAMA_BASE_URL": "http://127.0.0.1:9", "OTEL_METRICS_EXPORTER": "none"]
+        )
+        defer { process.stop() }
+        #expect(process.waitForLine(containing: "no file descriptors left") != nil, "\(process.lines)")
+        #expect(process.isRunning)
+    }
+
     @Test("where the system starts no more threads, the process goes on without metrics")
     func withoutThreads() throws {
         let server = try LoopbackServer(always: .json("{}"))

@@ -10,9 +10,13 @@ final class ExportWorker: Sendable {
         var requestDeadline: ContinuousClock.Instant?
         var inFlight: InFlight?
         var isCompletedDelivered = false
+        /// Nothing is delivered any more: who asked too late must not wait.
+        var isClosed = false
 
-        /// Whether a delivery that covers the request has at least begun.
-        func hasBegun(_ request: Int) -> Bool { completed >= request || (inFlight?.covers ?? 0) >= request }
+        /// Whether a delivery that covers the request has at least begun, or none will.
+        func hasBegun(_ request: Int) -> Bool {
+            isClosed || completed >= request || (inFlight?.covers ?? 0) >= request
+        }
     }
 
     private struct InFlight {
@@ -78,7 +82,10 @@ final class ExportWorker: Sendable {
         }
     }
 
-    func close() { exporter.close() }
+    func close() {
+        exporter.close()
+        progress.mutate { $0.isClosed = true }
+    }
 
     // MARK: For those who wait
 
@@ -110,7 +117,8 @@ final class ExportWorker: Sendable {
     /// Waits for the outcome of a request; nil if there is none at the deadline.
     func outcome(of request: Int, until deadline: ContinuousClock.Instant) -> Bool? {
         timeSource.wait(on: progress, until: deadline) { progress in
-            progress.completed >= request ? progress.isCompletedDelivered : nil
+            if progress.completed >= request { return progress.isCompletedDelivered }
+            return progress.isClosed ? false : nil
         }
     }
 }

@@ -54,7 +54,8 @@ package final class HTTPClient: HTTPTransport {
         switch openWay() {
         case .session(let session): return send(request, through: session, deadline, cancellation)
         case .bounded(let transport): return transport.send(request, deadline: deadline, cancellation: cancellation)
-        case .none, .closed: return .failure(.cancelled)
+        case .none: return .failure(.other("no file descriptors left"))
+        case .closed: return .failure(.cancelled)
         }
     }
 
@@ -71,9 +72,14 @@ package final class HTTPClient: HTTPTransport {
         }
     }
 
+    /// What a first request opens besides its socket, and some more: the queues of URLSession on Linux end the process if
+    /// they can't have theirs.
+    private static let descriptorsForSession = 12
+
+    /// - Returns: `none` if there is none now.
     private func openWay() -> Way {
         way.withLock { way in
-            if case .none = way {
+            if case .none = way, FileDescriptors.areLeft(Self.descriptorsForSession) {
                 OpenSSL.keepUntilTheEnd()
                 way = .session(
                     URLSession(configuration: .withoutMemory, delegate: exchanges, delegateQueue: .serial)

@@ -20,5 +20,6 @@ public enum LogLevel: Int, Sendable, Comparable, CaseIterable {
 /// Receives the lines of this package's own log that pass the level.
 ///
 /// Called on any thread, also on several at once, and never with a lock held. A line holds no control characters and no
-/// secrets. The handler should return quickly: a background thread waits for it.
+/// secrets. The handler should return quickly: a background thread waits for it. It must neither shut down nor flush what
+/// logs: that would wait for the thread that the handler is called on, until its timeout.
 public typealias LogHandler = @Sendable (_ level: LogLevel, _ message: String) -> Void

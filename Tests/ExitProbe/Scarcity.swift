@@ -1,3 +1,5 @@
+// Takes away what the library needs of the system.
+
 import Foundation
 
 /// Leaves the process so little memory that there is none for a thread's stack.
@@ -10,5 +12,14 @@ func refuseThreads() {
     let room: rlim_t = 1 << 20
     var limit = rlimit(rlim_cur: kibibytes << 10 + room, rlim_max: kibibytes << 10 + room)
     guard setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { exit(3) }
+    #endif
+}
+
+/// Leaves the process nothing to open a file or a socket with.
+func takeAllDescriptors() {
+    #if os(Linux)
+    var limit = rlimit(rlim_cur: 64, rlim_max: 64)
+    guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(3) }
+    while open("/dev/null", O_RDONLY) >= 0 {}
     #endif
 }
