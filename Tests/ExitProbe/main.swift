@@ -20,11 +20,11 @@ switch ending {
 case "return", "without-threads":
     break
 case "without-descriptors":
-    // Until it is ended: the poll's outcome is a line of the log.
-    sleep(60)
+    // Until a signal ends it: the poll's outcome is a line of the log.
+    pause()
 case "two-exits":
     for _ in 0..<2 { Thread.detachNewThread { exit(0) } }
-    sleep(60)
+    pause()
 case "exit":
     exit(0)
 case "own-request":

@@ -17,7 +17,7 @@ extension TextWriter {
             return
         }
         value.write(to: &self)
-        if isWhole, value == value.rounded() { removeSuffix(".0") }
+        if isWhole { removeSuffix(".0") }
     }
 
     private mutating func decimal(thousandths: UInt64, wholeWithoutPoint isWhole: Bool) {

@@ -7,7 +7,7 @@ enum RetryAfter {
     /// The delay that a header's value asks for, in either of its forms; nil if it is neither, 0 for a date in the past.
     static func delay(_ value: String, now: Date) -> Duration? {
         let text = value.trimmed()
-        if !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+        if !text.isEmpty, text.utf8.allSatisfy(\.isDigit) {
             return Duration.seconds(Int(digits: text) ?? .max).withinAYear
         }
         return date(text).map { Duration.seconds($0.timeIntervalSince(now)).withinAYear }

@@ -16,7 +16,7 @@ extension TextWriter {
     mutating func prometheusName(_ name: String) {
         name.withUTF8Bytes { bytes in
             var previous: UInt8?
-            if let first = bytes.first, Self.isDigit(first) { append("key_") }
+            if let first = bytes.first, first.isDigit { append("key_") }
             for byte in bytes {
                 let character = Self.isAllowed(byte) ? byte : UInt8(ascii: "_")
                 if character != UInt8(ascii: "_") || previous != character { append(character) }
@@ -60,9 +60,7 @@ extension TextWriter {
     private static func isAllowed(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): true
-        default: isDigit(byte)
+        default: byte.isDigit
         }
     }
-
-    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 }
