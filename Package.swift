@@ -13,10 +13,10 @@ let package = Package(
         .executable(name: "ollama-example", targets: ["OllamaExample"]),
     ],
     targets: [
-        .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "RuntimeSupport"]),
-        .target(name: "OllamaPoller", dependencies: ["RuntimeSupport"]),
-        .target(name: "EnginePoller", dependencies: ["RuntimeSupport"]),
-        .target(name: "RuntimeSupport"),
+        .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "GenAISupport"]),
+        .target(name: "OllamaPoller", dependencies: ["GenAISupport"]),
+        .target(name: "EnginePoller", dependencies: ["GenAISupport"]),
+        .target(name: "GenAISupport"),
 
         .executableTarget(
             name: "ServerMetricsExample",
@@ -25,7 +25,7 @@ let package = Package(
         ),
         .executableTarget(name: "OllamaExample", dependencies: ["OllamaPoller"], path: "Examples/OllamaExample"),
 
-        .target(name: "TestSupport", dependencies: ["RuntimeSupport"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["GenAISupport"], path: "Tests/TestSupport"),
         .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
         .executableTarget(
             name: "FaultProbe",
@@ -34,7 +34,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "ParserFuzzer",
-            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "RuntimeSupport"],
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "GenAISupport"],
             path: "Tests/ParserFuzzer"
         ),
         .executableTarget(
@@ -43,7 +43,7 @@ let package = Package(
             path: "Tests/TrafficProbe"
         ),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
-        .testTarget(name: "RuntimeSupportTests", dependencies: ["RuntimeSupport", "TestSupport"]),
+        .testTarget(name: "GenAISupportTests", dependencies: ["GenAISupport", "TestSupport"]),
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
         .testTarget(
             name: "EnginePollerTests",

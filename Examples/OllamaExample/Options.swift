@@ -27,7 +27,7 @@ enum Options {
             if option == "--url" {
                 configuration.url = try url(value)
             } else {
-                configuration.maxVRAMGigabytes = try gigabytes(value)
+                configuration.maxVRAMGibibytes = try gigabytes(value)
             }
         }
     }

@@ -15,7 +15,7 @@ do {
 }
 
 let table = ReadingTable(url: configuration.url)
-let poller = OllamaPoller(configuration) { reading in
+let poller = OllamaServerMetricsPoller(configuration) { reading in
     table.show(reading)
     // So that lines appear at once in a pipe or a file, too.
     fflush(nil)

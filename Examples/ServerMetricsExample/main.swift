@@ -9,7 +9,7 @@ let environment = ProcessInfo.processInfo.environment
 let endpoint = ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"]
     .first { environment[$0]?.isEmpty == false }
 
-var configuration = Configuration()
+var configuration = GenAIConfiguration()
 if environment["OTEL_SERVICE_NAME"] == nil { configuration.serviceName = "server-metrics-example" }
 if environment["OTEL_METRICS_EXPORTER"] == nil, endpoint == nil { configuration.exporters = [.console] }
 if environment["OTEL_METRIC_EXPORT_INTERVAL"] == nil { configuration.exportInterval = .seconds(10) }

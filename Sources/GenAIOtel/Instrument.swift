@@ -13,10 +13,10 @@ import Foundation
 /// - Parameter configuration: the settings; by default those of the environment.
 /// - Returns: the running instrumentation.
 @discardableResult
-public func instrument(_ configuration: Configuration = Configuration()) -> Instrumentation {
+public func instrument(_ configuration: GenAIConfiguration = GenAIConfiguration()) -> GenAIInstrumentation {
     let (instrumentation, isNew) = current.withLock { current in
         if let current { return (current, false) }
-        let new = Instrumentation(configuration, onShutdown: forget)
+        let new = GenAIInstrumentation(configuration, onShutdown: forget)
         // Still under the lock: nobody must be able to shut down what has not started yet.
         new.start()
         current = new
@@ -40,13 +40,13 @@ public func getServerMetrics() -> ServerMetricsCollector? {
 }
 
 /// The one piece of global state in this package.
-private let current = Locked<Instrumentation?>(nil)
+private let current = Locked<GenAIInstrumentation?>(nil)
 
 /// The collector of what `current` holds, for those who only want that; changed under the lock of `current`.
 private let serverMetrics = PublishedReference<ServerMetricsCollector>()
 
 @Sendable
-private func forget(_ instrumentation: Instrumentation) {
+private func forget(_ instrumentation: GenAIInstrumentation) {
     current.withLock { current in
         guard current === instrumentation else { return }
         current = nil

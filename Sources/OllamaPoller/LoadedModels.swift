@@ -1,7 +1,7 @@
 // What Ollama says to GET /api/ps: which models are in memory.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 
 /// The models that an answer of `/api/ps` lists.
 ///

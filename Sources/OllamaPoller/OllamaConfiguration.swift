@@ -22,7 +22,7 @@ public struct OllamaConfiguration: Sendable {
     ///
     /// To be set for an Ollama on another machine, or where detection finds more than Ollama may use. Environment:
     /// `GENAI_OLLAMA_MAX_VRAM_GB`.
-    public var maxVRAMGigabytes: Double?
+    public var maxVRAMGibibytes: Double?
 
     /// What in the environment could not be used, one line each. The poller logs them when it starts.
     public internal(set) var warnings: [String] = []
@@ -38,7 +38,7 @@ public struct OllamaConfiguration: Sendable {
     package init(reading environment: inout EnvironmentReader) {
         url = environment.endpoint("OLLAMA_BASE_URL")?.urlWithUserInfo ?? Self.hostURL(&environment) ?? Self.defaultURL
         interval = environment.seconds("GENAI_OLLAMA_METRICS_INTERVAL") ?? Self.defaultInterval
-        maxVRAMGigabytes = environment.positiveNumber(
+        maxVRAMGibibytes = environment.positiveNumber(
             "GENAI_OLLAMA_MAX_VRAM_GB",
             "number of GiB",
             upTo: Self.largestVRAM
@@ -64,7 +64,7 @@ extension OllamaConfiguration: CustomStringConvertible, CustomDebugStringConvert
     /// The URL without user info and query, and the settings. No secrets.
     public var description: String {
         let place = (try? HTTPEndpoint(url.absoluteString))?.description ?? "unusable URL"
-        let memory = maxVRAMGigabytes.map { "\($0) GiB" } ?? "detected"
+        let memory = maxVRAMGibibytes.map { "\($0) GiB" } ?? "detected"
         return "OllamaConfiguration(\(place), every \(interval), GPU memory \(memory))"
     }
 

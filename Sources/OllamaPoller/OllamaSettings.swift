@@ -31,10 +31,10 @@ struct OllamaSettings: Sendable {
             interval = configuration.interval
         }
 
-        let gigabytes = configuration.maxVRAMGigabytes
+        let gigabytes = configuration.maxVRAMGibibytes
         let isUsable = gigabytes.map { $0 > 0 && $0 <= OllamaConfiguration.largestVRAM } ?? true
         maxVRAM = isUsable ? gigabytes.map { $0 * Double(1 << 30) } : nil
-        if !isUsable { lines.append((.warning, "Ollama's maxVRAMGigabytes is not greater than 0; it is ignored")) }
+        if !isUsable { lines.append((.warning, "Ollama's maxVRAMGibibytes is not greater than 0; it is ignored")) }
 
         isLocal = endpoint.map { LocalHost.isThisMachine($0.host) } ?? false
         guard let endpoint else { return }

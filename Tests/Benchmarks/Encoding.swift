@@ -2,7 +2,7 @@
 
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 
 enum Encoding {
     private static let otlp = OTLPJSONEncoder(resource: Resource(["service.name": .string("benchmark")]))
@@ -70,7 +70,7 @@ enum Encoding {
     }
 
     private static func collector(models: Int, value: (Int) -> Double) -> ServerMetricsCollector {
-        let metrics = ServerMetricsCollector(cardinalityLimit: models, log: Log(level: .off))
+        let metrics = ServerMetricsCollector(cardinalityLimit: models, log: Log(level: nil))
         for index in 0..<models { metrics.setKVCacheUsage(model: "model-\(index)", percent: value(index)) }
         return metrics
     }

@@ -2,7 +2,7 @@
 
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 import Synchronization
 import TestSupport
 
@@ -23,7 +23,7 @@ enum HotPath {
     private static func comparison(_ title: String, threads: Int) -> Comparison {
         let bare = BareMutex()
         let mutex = SystemMutex()
-        let metrics = ServerMetricsCollector(cardinalityLimit: 2000, log: Log(level: .off))
+        let metrics = ServerMetricsCollector(cardinalityLimit: 2000, log: Log(level: nil))
         var subjects = [
             Subject("bare pthread mutex around an addition", threads: threads) { calls in
                 for _ in 0..<calls { bare.add(1) }
@@ -95,13 +95,13 @@ private final class SystemMutex: Sendable {
     func add(_ delta: Int) { count.withLock { $0 &+= delta } }
 }
 
-extension Configuration {
+extension GenAIConfiguration {
     /// Exports to nobody and polls nobody.
-    static var quiet: Configuration {
-        var configuration = Configuration(environment: [:])
+    static var quiet: GenAIConfiguration {
+        var configuration = GenAIConfiguration(environment: [:])
         configuration.exporters = []
         configuration.ollama = nil
-        configuration.logLevel = .off
+        configuration.logLevel = nil
         return configuration
     }
 }

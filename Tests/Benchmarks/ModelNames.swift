@@ -2,7 +2,7 @@
 
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 
 enum ModelNames {
     static func run() -> [Table] {
@@ -17,7 +17,7 @@ enum ModelNames {
 
     private static func comparison(_ title: String, models: Int, prefix: String) -> Comparison {
         let bare = BareDictionary()
-        let metrics = ServerMetricsCollector(cardinalityLimit: models, log: Log(level: .off))
+        let metrics = ServerMetricsCollector(cardinalityLimit: models, log: Log(level: nil))
         for name in names(models, prefix) {
             bare.set(name, 0)
             metrics.setKVCacheUsage(model: name, percent: 0)
@@ -51,7 +51,7 @@ enum ModelNames {
                     for name in names { bare.set(name, 7) }
                 },
                 Subject("setKVCacheUsage", goals: [.value(10)]) { _ in
-                    let metrics = ServerMetricsCollector(cardinalityLimit: 10_000, log: Log(level: .off))
+                    let metrics = ServerMetricsCollector(cardinalityLimit: 10_000, log: Log(level: nil))
                     for name in names { metrics.setKVCacheUsage(model: name, percent: 7) }
                 },
             ]

@@ -48,7 +48,7 @@ struct OllamaSoak {
         let configuration = OllamaConfiguration(
             environment: ["OLLAMA_BASE_URL": url, "GENAI_OLLAMA_METRICS_INTERVAL": "0.01"]
         )
-        let poller = OllamaPoller(configuration, log: Log(level: .off), timeLimit: timeLimit) { reading in
+        let poller = OllamaServerMetricsPoller(configuration, log: Log(level: nil), timeLimit: timeLimit) { reading in
             count.mutate { count in
                 guard count.polls < number else { return }
                 count.polls += 1

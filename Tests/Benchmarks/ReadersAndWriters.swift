@@ -2,7 +2,7 @@
 
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 import Synchronization
 
 enum ReadersAndWriters {
@@ -10,7 +10,7 @@ enum ReadersAndWriters {
     private static let rounds = 7
 
     static func run() -> [Table] {
-        let metrics = ServerMetricsCollector(cardinalityLimit: 10_000, log: Log(level: .off))
+        let metrics = ServerMetricsCollector(cardinalityLimit: 10_000, log: Log(level: nil))
         let models = (0..<10_000).map { "model-\($0)" }
         for model in models { metrics.setKVCacheUsage(model: model, percent: 7) }
         return [

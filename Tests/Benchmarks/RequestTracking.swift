@@ -2,7 +2,7 @@
 
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 
 enum RequestTracking {
     private static let model = "meta-llama/Llama-3.1-8B-Instruct"
@@ -14,7 +14,7 @@ enum RequestTracking {
 
     private static func oneModel(threads: Int) -> Table {
         let bare = BareMutex()
-        let metrics = ServerMetricsCollector(cardinalityLimit: 2000, log: Log(level: .off))
+        let metrics = ServerMetricsCollector(cardinalityLimit: 2000, log: Log(level: nil))
         let models = (0..<100).map { "meta-llama/Llama-3.1-8B-Instruct-\($0)" }
         return Comparison(
             title: threads == 1 ? "Tracked requests" : "Tracked requests, \(threads) threads at once",
@@ -47,7 +47,7 @@ enum RequestTracking {
                     for _ in 0..<calls {
                         let request = metrics.enqueueRequest(model: model)
                         request.start()
-                        request.firstToken()
+                        request.markFirstToken()
                         request.finish(outputTokens: 100)
                     }
                 },
@@ -60,7 +60,7 @@ enum RequestTracking {
 
     /// The first request after a snapshot copies what the snapshot shares with the collector.
     private static var firstRecordAfterSnapshot: Table {
-        let metrics = ServerMetricsCollector(cardinalityLimit: 10_000, log: Log(level: .off))
+        let metrics = ServerMetricsCollector(cardinalityLimit: 10_000, log: Log(level: nil))
         let models = (0..<10_000).map { "model-\($0)" }
         for model in models { track(model, metrics) }
         var samples = Samples()
@@ -78,7 +78,7 @@ enum RequestTracking {
     @inline(__always)
     private static func track(_ model: String, _ metrics: ServerMetricsCollector) {
         metrics.trackRequest(model: model) { request in
-            request.firstToken()
+            request.markFirstToken()
             request.finish(outputTokens: 100)
         }
     }

@@ -42,8 +42,8 @@ struct Soak {
         judge(looks)
     }
 
-    private func configuration(url: String) -> Configuration {
-        var configuration = Configuration(environment: [
+    private func configuration(url: String) -> GenAIConfiguration {
+        var configuration = GenAIConfiguration(environment: [
             "OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_TIMEOUT": "1000", "OLLAMA_BASE_URL": url,
             "GENAI_OLLAMA_METRICS_INTERVAL": "0.03", "GENAI_OLLAMA_MAX_VRAM_GB": "24", "GENAI_LOG_LEVEL": "none",
             "GENAI_SERVER_METRICS_TARGETS": (1...3).map { "\(url)/\($0)/metrics" }.joined(separator: ","),
@@ -63,7 +63,7 @@ struct Soak {
                     case 0: metrics.setKVCacheUsage(model: "model \(number / 4 % 100)", percent: Double(number % 100))
                     case 1: metrics.incrementRequestsRunning()
                     case 2: metrics.decrementRequestsRunning()
-                    default: metrics.trackRequest(model: "model \(thread)") { $0.firstToken() }
+                    default: metrics.trackRequest(model: "model \(thread)") { $0.markFirstToken() }
                     }
                 }
                 ended.mutate { $0 += 1 }

@@ -1,7 +1,7 @@
 // The other side of the soak: collector, Ollama and engine in one process, well most of the time.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 
 /// Answers exports and polls, a few of them badly; prints its port, and the number of polls now and then.

@@ -1,6 +1,6 @@
 // Collects readings and lets a test wait for one.
 
-import RuntimeSupport
+import GenAISupport
 
 final class ReadingRecorder: Sendable {
     private let recorded = Monitor<[ServerReading]>([])

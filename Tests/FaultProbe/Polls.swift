@@ -2,8 +2,8 @@
 
 import EnginePoller
 import Foundation
+import GenAISupport
 import OllamaPoller
-import RuntimeSupport
 import TestSupport
 
 /// Polls `url` again and again with one of the pollers.
@@ -19,7 +19,7 @@ struct Polls {
             ]
         )
         try report { onReading in
-            let poller = OllamaPoller(configuration, log: Log(level: .off), onReading: onReading)
+            let poller = OllamaServerMetricsPoller(configuration, log: Log(level: nil), onReading: onReading)
             poller.start()
             return { poller.stop() }
         }
@@ -29,7 +29,7 @@ struct Polls {
         guard let url = URL(string: url) else { exit(2) }
         let target = EngineTarget(url: url, interval: .milliseconds(10))
         try report { onReading in
-            let poller = EnginePoller(targets: [target], logLevel: .off, onReading: onReading)
+            let poller = EngineServerMetricsPoller(targets: [target], logLevel: nil, onReading: onReading)
             poller.start()
             return { poller.stop() }
         }

@@ -7,7 +7,7 @@ import GenAIOtel
 import TestSupport
 
 /// The values that are exported: a name that needs escaping, and each kind of number.
-func setGauges(_ instrumentation: Instrumentation) {
+func setGauges(_ instrumentation: GenAIInstrumentation) {
     instrumentation.serverMetrics.setKVCacheUsage(model: "a \"name\"\n🦙", percent: 33.3)
     instrumentation.serverMetrics.setRequestsMax(5)
 }
@@ -27,7 +27,7 @@ if CommandLine.arguments.count == 3 {
     exit(0)
 }
 
-var configuration = Configuration()
+var configuration = GenAIConfiguration()
 configuration.ollama = nil
 
 // What loads and starts but once (libraries, Foundation's own threads) is there afterwards.

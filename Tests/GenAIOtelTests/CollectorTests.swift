@@ -1,6 +1,6 @@
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 

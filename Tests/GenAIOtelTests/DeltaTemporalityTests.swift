@@ -89,7 +89,7 @@ struct DeltaExportTests {
         defer { server.stop() }
         let time = ManualTimeSource()
         let metrics = ServerMetricsCollector(cardinalityLimit: 100, log: LogRecorder().log(), timeSource: time)
-        var configuration = Configuration(environment: [
+        var configuration = GenAIConfiguration(environment: [
             "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": server.url,
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "DELTA",
         ]).otlp
@@ -105,7 +105,7 @@ struct DeltaExportTests {
         let began = Int(metrics.startTime)
         var delivered: [Bool] = []
         for round in 3...12 {
-            for request in 0..<round { metrics.trackRequest(model: "m\(request % 3)") { $0.firstToken() } }
+            for request in 0..<round { metrics.trackRequest(model: "m\(request % 3)") { $0.markFirstToken() } }
             metrics.removeModel("round \((round - 1) % 3)")
             metrics.setKVCacheUsage(model: "round \(round % 3)", percent: 1)
             time.advance(by: .seconds(60))
@@ -157,12 +157,12 @@ struct DeltaExportTests {
     func statistics() throws {
         let server = try LoopbackServer(always: .json("{}"))
         defer { server.stop() }
-        var configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": server.url])
+        var configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": server.url])
         configuration.ollama = nil
         configuration.otlp.temporality = .lowMemory
         configuration.ollama = nil
         configuration.exportInterval = .seconds(3600)
-        let instrumentation = Instrumentation(configuration)
+        let instrumentation = GenAIInstrumentation(configuration)
         instrumentation.start()
         instrumentation.serverMetrics.trackRequest(model: "m") { _ in }
         #expect(instrumentation.forceFlush())

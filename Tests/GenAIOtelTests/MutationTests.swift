@@ -1,7 +1,7 @@
 // Damaged environments and answers: whatever comes, no crash and nothing out of range.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -47,7 +47,7 @@ struct MutationTests {
             var environment = Self.environment
             let name = names[number % names.count]
             environment[name] = mutator.mutate(try #require(environment[name]))
-            let configuration = Configuration(environment: environment).validated()
+            let configuration = GenAIConfiguration(environment: environment).validated()
             let durations = [configuration.exportInterval, configuration.exportTimeout, configuration.otlp.timeout]
             let headers = configuration.otlp.headers
             let isSound =

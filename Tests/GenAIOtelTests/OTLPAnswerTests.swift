@@ -1,5 +1,5 @@
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -16,8 +16,9 @@ struct OTLPHTTPExporterTests {
         retryPolicy: RetryPolicy = RetryPolicy(firstDelay: .milliseconds(1)),
         change: (inout OTLPConfiguration) -> Void = { _ in }
     ) throws -> OTLPHTTPExporter {
-        var configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": url + "/v1/metrics"])
-            .otlp
+        var configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": url + "/v1/metrics"]
+        )
+        .otlp
         change(&configuration)
         let resource = Resource(["service.name": .string("test")])
         return try OTLPHTTPExporter(

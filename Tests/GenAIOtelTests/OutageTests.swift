@@ -1,5 +1,5 @@
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -18,7 +18,7 @@ struct OutageTests {
     private func exporter(_ url: String, change: (inout OTLPConfiguration) -> Void = { _ in }) throws
         -> OTLPHTTPExporter
     {
-        var configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": url]).otlp
+        var configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": url]).otlp
         change(&configuration)
         return try OTLPHTTPExporter(
             configuration,

@@ -1,6 +1,6 @@
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -19,10 +19,10 @@ extension InstrumentationTests {
     struct PollingTests {
         private let recorder = LogRecorder()
 
-        private func configuration(_ environment: [String: String]) -> Configuration {
+        private func configuration(_ environment: [String: String]) -> GenAIConfiguration {
             var environment = environment
             environment["OTEL_METRICS_EXPORTER"] = "none"
-            var configuration = Configuration(environment: environment)
+            var configuration = GenAIConfiguration(environment: environment)
             configuration.logHandler = recorder.handler
             return configuration
         }

@@ -130,16 +130,16 @@ struct PrometheusTextEncoderTests {
     }
 }
 
-@Suite("Instrumentation.prometheusText")
+@Suite("GenAIInstrumentation.prometheusText")
 struct PrometheusTextTests {
     @Test(
         "works without exporters and when the package is disabled",
         arguments: [["OTEL_METRICS_EXPORTER": "none"], ["OTEL_SDK_DISABLED": "true"]]
     )
     func withoutExporters(environment: [String: String]) {
-        var configuration = Configuration(environment: environment)
+        var configuration = GenAIConfiguration(environment: environment)
         configuration.serviceName = "shop"
-        let instrumentation = Instrumentation(configuration)
+        let instrumentation = GenAIInstrumentation(configuration)
         instrumentation.serverMetrics.trackRequest(model: "m") { _ in }
         let text = instrumentation.prometheusText()
         #expect(text.contains("service_name=\"shop\""))

@@ -1,5 +1,5 @@
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 

@@ -23,9 +23,9 @@ struct RequestTimingTests {
         time.advance(by: .milliseconds(100))
         request.start()
         time.advance(by: .milliseconds(150))
-        request.firstToken()
+        request.markFirstToken()
         time.advance(by: .milliseconds(300))
-        request.firstToken()
+        request.markFirstToken()
         request.finish(outputTokens: 11)
         time.advance(by: .seconds(5))
         request.finish(outputTokens: 100)
@@ -55,11 +55,11 @@ struct RequestTimingTests {
     )
     func tooFewTokens(tokens: Int?) {
         let request = metrics.enqueueRequest(model: "m")
-        request.firstToken()
+        request.markFirstToken()
         request.finish(outputTokens: tokens)
         metrics.enqueueRequest(model: "m").finish(outputTokens: 100)
         metrics.trackRequest(model: "m") { request in
-            request.firstToken()
+            request.markFirstToken()
             request.finish(outputTokens: 100, error: CancellationError())
         }
         #expect(histogram(.timePerOutputToken, of: metrics).isEmpty)
@@ -69,7 +69,7 @@ struct RequestTimingTests {
     @Test("the largest number of tokens and the longest time do not trap")
     func extremes() {
         let request = metrics.enqueueRequest(model: "m")
-        request.firstToken()
+        request.markFirstToken()
         time.advance(by: .seconds(1 << 33))
         request.finish(outputTokens: .max)
         #expect(histogram(.timePerOutputToken, of: metrics).first?.sum == 0)
@@ -79,7 +79,7 @@ struct RequestTimingTests {
     @Test("the bounds are those of the design")
     func bounds() {
         let request = metrics.enqueueRequest(model: "m")
-        request.firstToken()
+        request.markFirstToken()
         request.finish(outputTokens: 2)
         var bounds: [String: [Double]] = [:]
         for metric in metrics.snapshot(time: 1).metrics {

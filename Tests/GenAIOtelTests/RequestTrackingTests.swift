@@ -1,6 +1,6 @@
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -104,7 +104,7 @@ struct RequestTrackingTests {
     }
 
     private static let calls: [(name: String, call: @Sendable (ServerRequest) -> Void)] = [
-        ("start", { $0.start() }), ("firstToken", { $0.firstToken() }),
+        ("start", { $0.start() }), ("firstToken", { $0.markFirstToken() }),
         ("finish", { $0.finish(outputTokens: 3) }), ("fail", { $0.finish(error: Overloaded()) }),
     ]
 
@@ -164,7 +164,7 @@ struct RequestTrackingTests {
     func cardinality() throws {
         let metrics = ServerMetricsCollector(cardinalityLimit: 3, log: recorder.log(), timeSource: time)
         for model in ["a", "b", "c", "d", "e"] {
-            metrics.trackRequest(model: model) { $0.firstToken() }
+            metrics.trackRequest(model: model) { $0.markFirstToken() }
             try? metrics.trackRequest(model: model) { _ in throw Overloaded() }
         }
         #expect(
@@ -225,7 +225,7 @@ struct RequestTrackingTests {
         case 5, 6:
             await metrics.trackRequest(model: model) { request in
                 await Task.yield()
-                request.firstToken()
+                request.markFirstToken()
             }
         default:
             let request = metrics.enqueueRequest(model: model)
@@ -240,7 +240,7 @@ struct RequestTrackingTests {
             let request = metrics.enqueueRequest(model: "m")
             DispatchQueue.concurrentPerform(iterations: 4) { thread in
                 if thread == 0 { request.start() }
-                request.firstToken()
+                request.markFirstToken()
                 request.finish(outputTokens: 4)
             }
         }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Resource")
 struct ResourceTests {
-    private let resource = Resource(Configuration(environment: ["OTEL_SERVICE_NAME": "mine"]))
+    private let resource = Resource(GenAIConfiguration(environment: ["OTEL_SERVICE_NAME": "mine"]))
 
     @Test("says who reports, each key once")
     func attributes() {
@@ -26,6 +26,6 @@ struct ResourceTests {
     func instance() throws {
         let identifier = try #require(resource.text("service.instance.id"))
         #expect(UUID(uuidString: identifier) != nil)
-        #expect(Resource(Configuration(environment: [:])).text("service.instance.id") == identifier)
+        #expect(Resource(GenAIConfiguration(environment: [:])).text("service.instance.id") == identifier)
     }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -12,7 +12,7 @@ struct SecretsTests {
     private static let mark = "s3cr3t"
     private let recorder = LogRecorder()
 
-    private func configuration(_ server: LoopbackServer, _ environment: [String: String] = [:]) -> Configuration {
+    private func configuration(_ server: LoopbackServer, _ environment: [String: String] = [:]) -> GenAIConfiguration {
         let place = "user:pass-\(Self.mark)@127.0.0.1:\(server.port)"
         let secrets = [
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://\(place)/p?token=query-\(Self.mark)%2B%3D&key-\(Self.mark)",
@@ -22,7 +22,7 @@ struct SecretsTests {
             "GENAI_SERVER_METRICS_TARGETS": "http://\(place)/metrics?key=query-\(Self.mark)",
             "GENAI_LOG_LEVEL": "debug",
         ]
-        var configuration = Configuration(environment: secrets.merging(environment) { $1 })
+        var configuration = GenAIConfiguration(environment: secrets.merging(environment) { $1 })
         for index in configuration.engines.indices {
             configuration.engines[index].bearerToken = "bearer-\(Self.mark)"
             configuration.engines[index].headers = ["x-key": "header-\(Self.mark)"]

@@ -1,18 +1,18 @@
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
 /// They share the one instrumentation that a process has, so they run one after another.
 @Suite("instrument(), against real backends", .serialized, .blocking)
 struct BackendTests {
-    private func configuration(endpoint: String, _ environment: [String: String] = [:]) -> Configuration {
+    private func configuration(endpoint: String, _ environment: [String: String] = [:]) -> GenAIConfiguration {
         var environment = environment
         environment["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] = endpoint
         environment["GENAI_ENABLE_OLLAMA_SERVER_METRICS"] = "false"
         environment["OTEL_SERVICE_NAME"] = "integration"
-        return Configuration(environment: environment)
+        return GenAIConfiguration(environment: environment)
     }
 
     /// What the README shows.

@@ -1,6 +1,6 @@
 import Foundation
 import GenAIOtel
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -16,7 +16,7 @@ extension BackendTests {
         let engine = try LlamaCppServer()
         defer { engine.stop() }
         let instrumentation = instrument(
-            Configuration(environment: [
+            GenAIConfiguration(environment: [
                 "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": prometheus.otlpEndpoint, "OTEL_METRIC_EXPORT_INTERVAL": "100",
                 "GENAI_SERVER_METRICS_TARGETS": engine.url, "GENAI_SERVER_METRICS_INTERVAL": "0.05",
                 "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false",

@@ -1,7 +1,7 @@
 // The real llama.cpp server with a tiny random model, if this machine has one.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 
 /// A running llama.cpp server with two slots.

@@ -1,6 +1,6 @@
 import EnginePoller
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -16,7 +16,7 @@ struct LlamaCppTests {
         defer { server.stop() }
         let readings = Monitor<[ServerReading]>([])
         let target = EngineTarget(url: try #require(URL(string: server.url)), interval: .milliseconds(50))
-        let poller = EnginePoller(targets: [target], logLevel: .off) { reading in
+        let poller = EngineServerMetricsPoller(targets: [target], logLevel: nil) { reading in
             readings.mutate { $0.append(reading) }
         }
         defer { poller.stop() }

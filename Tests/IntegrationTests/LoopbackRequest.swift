@@ -1,6 +1,6 @@
 // Asks a server on this machine.
 
-import RuntimeSupport
+import GenAISupport
 
 /// Sends one request, over a connection of its own, and returns the answer.
 func loopbackRequest(_ method: String, _ url: String) throws -> HTTPResponse {

@@ -6,21 +6,21 @@ import Testing
 /// Sixty intervals without a collector.
 @Suite("An outage of the collector", .serialized, .blocking)
 struct OutageTests {
-    private func configuration(endpoint: String) -> Configuration {
-        var configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": endpoint])
+    private func configuration(endpoint: String) -> GenAIConfiguration {
+        var configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": endpoint])
         configuration.ollama = nil
-        configuration.logLevel = .off
+        configuration.logLevel = nil
         configuration.exportInterval = .milliseconds(100)
         // Sixty, and those that come while the collector starts.
         configuration.otlp.outageBufferLimit = 500
         return configuration
     }
 
-    private func waitForOutage(_ instrumentation: Instrumentation) -> Bool {
+    private func waitForOutage(_ instrumentation: GenAIInstrumentation) -> Bool {
         eventually(within: .seconds(60)) { instrumentation.exportStatistics.exportsBuffered >= 60 }
     }
 
-    private func waitForRecovery(_ instrumentation: Instrumentation) -> Bool {
+    private func waitForRecovery(_ instrumentation: GenAIInstrumentation) -> Bool {
         eventually(within: .seconds(60)) { instrumentation.exportStatistics.exportsBuffered == 0 }
     }
 

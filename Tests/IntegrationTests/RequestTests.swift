@@ -1,5 +1,5 @@
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -31,13 +31,13 @@ private struct SimulatedDurations: TimeSource {
 struct RequestTests {
     private let time = SimulatedDurations()
 
-    private func instrumentation(endpoint: String, _ environment: [String: String] = [:]) -> Instrumentation {
+    private func instrumentation(endpoint: String, _ environment: [String: String] = [:]) -> GenAIInstrumentation {
         var environment = environment
         environment["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] = endpoint
         environment["GENAI_ENABLE_OLLAMA_SERVER_METRICS"] = "false"
         environment["OTEL_SERVICE_NAME"] = "pushed"
         environment["OTEL_METRIC_EXPORT_INTERVAL"] = "3600000"
-        let result = Instrumentation(Configuration(environment: environment), timeSource: time)
+        let result = GenAIInstrumentation(GenAIConfiguration(environment: environment), timeSource: time)
         result.start()
         return result
     }
@@ -51,7 +51,7 @@ struct RequestTests {
             let isSlow = number == 9
             try? metrics.trackRequest(model: number == 0 ? Self.hostileModel : "llama") { request in
                 time.advance(byMilliseconds: isSlow ? 300 : 50)
-                request.firstToken()
+                request.markFirstToken()
                 time.advance(byMilliseconds: isSlow ? 2_700 : 250)
                 if number == 1 { throw Overloaded() }
                 request.finish(outputTokens: 11)
@@ -64,7 +64,7 @@ struct RequestTests {
         Program.areThere(.prometheus)
     )
     func scrapeAndPush() throws {
-        let route = Monitor<Instrumentation?>(nil)
+        let route = Monitor<GenAIInstrumentation?>(nil)
         let server = try LoopbackServer { _ in
             let text = route.read { $0 }?.prometheusText() ?? ""
             let type = ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"]

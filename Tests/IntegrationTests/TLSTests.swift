@@ -18,7 +18,7 @@ struct TLSTests {
 
     /// - Returns: whether the last values were delivered.
     private func export(to receiver: StrictReceiver, change: (inout OTLPConfiguration) -> Void) throws -> Bool {
-        var configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url])
+        var configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url])
         configuration.ollama = nil
         configuration.logHandler = recorder.handler
         change(&configuration.otlp)

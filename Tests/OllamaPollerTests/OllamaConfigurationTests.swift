@@ -17,7 +17,7 @@ struct OllamaConfigurationTests {
         let configuration = configuration(environment)
         #expect(configuration.url.absoluteString == "http://localhost:11434")
         #expect(configuration.interval == .seconds(5))
-        #expect(configuration.maxVRAMGigabytes == nil)
+        #expect(configuration.maxVRAMGibibytes == nil)
         #expect(configuration.warnings.isEmpty)
     }
 
@@ -31,7 +31,7 @@ struct OllamaConfigurationTests {
         ])
         #expect(configuration.url.absoluteString == "https://gpu.example.com:5000/ollama")
         #expect(configuration.interval == .milliseconds(2500))
-        #expect(configuration.maxVRAMGigabytes == 24)
+        #expect(configuration.maxVRAMGibibytes == 24)
         #expect(configuration.warnings.isEmpty)
         #expect(OllamaSettings(configuration).maxVRAM == 25_769_803_776)
     }
@@ -63,7 +63,7 @@ struct OllamaConfigurationTests {
         #expect(configuration.warnings.first?.hasPrefix(name) == true)
         #expect(configuration.warnings.first?.contains("s3cret") == false)
         #expect(configuration.interval == .seconds(5))
-        #expect(configuration.maxVRAMGigabytes == nil)
+        #expect(configuration.maxVRAMGibibytes == nil)
     }
 
     @Test("read beside others, the warnings stay in the common reader")
@@ -78,7 +78,7 @@ struct OllamaConfigurationTests {
 struct OllamaSettingsTests {
     private func settings(_ change: (inout OllamaConfiguration) throws -> Void) rethrows -> OllamaSettings {
         var configuration = OllamaConfiguration(environment: [:])
-        configuration.maxVRAMGigabytes = 1
+        configuration.maxVRAMGibibytes = 1
         try change(&configuration)
         return OllamaSettings(configuration)
     }
@@ -96,7 +96,7 @@ struct OllamaSettingsTests {
 
     @Test("an amount of memory that is none is ignored", arguments: [0, -1, .nan, .infinity, 1e300] as [Double])
     func memory(given: Double) {
-        #expect(settings { $0.maxVRAMGigabytes = given }.maxVRAM == nil)
+        #expect(settings { $0.maxVRAMGibibytes = given }.maxVRAM == nil)
     }
 
     @Test(

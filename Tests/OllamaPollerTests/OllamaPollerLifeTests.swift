@@ -78,9 +78,12 @@ struct OllamaPollerLifeTests {
     func stopInside() throws {
         let server = try LoopbackServer(always: .json(answer()))
         defer { server.stop() }
-        let poller = Locked<OllamaPoller?>(nil)
+        let poller = Locked<OllamaServerMetricsPoller?>(nil)
         let results = Monitor<[Bool]>([])
-        let made = OllamaPoller(OllamaConfiguration(environment: ["OLLAMA_BASE_URL": server.url]), logLevel: .off) {
+        let made = OllamaServerMetricsPoller(
+            OllamaConfiguration(environment: ["OLLAMA_BASE_URL": server.url]),
+            logLevel: nil
+        ) {
             _ in
             let result = poller.withLock { $0 }?.stop()
             results.mutate { $0.append(result ?? true) }
@@ -99,7 +102,7 @@ struct OllamaPollerLifeTests {
         defer { server.stop() }
         let (isBusy, mayGo, count) = (Monitor(false), Monitor(false), Locked(0))
         let configuration = OllamaConfiguration(environment: ["OLLAMA_BASE_URL": server.url])
-        let poller = OllamaPoller(configuration, logLevel: .off) { _ in
+        let poller = OllamaServerMetricsPoller(configuration, logLevel: nil) { _ in
             count.withLock { $0 += 1 }
             isBusy.mutate { $0 = true }
             let _: Bool? = mayGo.wait(until: .now + .seconds(10)) { $0 ? true : nil }
@@ -151,9 +154,9 @@ struct OllamaPollerLifeTests {
         let server = try LoopbackServer(always: .json(answer()))
         defer { server.stop() }
         let readings = ReadingRecorder()
-        var poller: OllamaPoller? = OllamaPoller(
+        var poller: OllamaServerMetricsPoller? = OllamaServerMetricsPoller(
             OllamaConfiguration(environment: ["OLLAMA_BASE_URL": server.url]),
-            logLevel: .off,
+            logLevel: nil,
             onReading: readings.record
         )
         poller?.start()
@@ -169,7 +172,7 @@ struct OllamaPollerLifeTests {
         defer { server.stop() }
         let names = Monitor<[String]>([])
         let configuration = OllamaConfiguration(environment: ["OLLAMA_BASE_URL": server.url])
-        let poller = OllamaPoller(configuration, logLevel: .off) { _ in
+        let poller = OllamaServerMetricsPoller(configuration, logLevel: nil) { _ in
             let name = try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
             names.mutate { $0.append(name ?? "") }
         }

@@ -3,7 +3,7 @@
 // Only debug builds let a module's internals be seen.
 #if DEBUG
 import Foundation
-import RuntimeSupport
+import GenAISupport
 
 @testable import EnginePoller
 @testable import GenAIOtel
@@ -60,7 +60,7 @@ enum FuzzedParser: UInt8, CaseIterable {
     }
 
     private func configure(_ name: String, _ value: [UInt8]) {
-        let configuration = Configuration(environment: [name: text(value)]).validated()
+        let configuration = GenAIConfiguration(environment: [name: text(value)]).validated()
         precondition(configuration.exportInterval > .zero && configuration.otlp.timeout > .zero)
         precondition(configuration.otlp.headers.allSatisfy { HTTPHeader.isValid(name: $0.key, value: $0.value) })
     }

@@ -1,7 +1,7 @@
 // Lets tests block without starving what they wait for.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import Testing
 
 /// Runs tests on a thread of their own instead of Swift's cooperative pool, one after another.

@@ -1,7 +1,7 @@
 // Runs another program for a test, and never leaves it behind.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 
 /// A program that was started by a test: its output line by line, and its end.
 package final class ChildProcess: Sendable {

@@ -1,7 +1,7 @@
 // Waiting for things of which nobody tells.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 
 /// Asks `condition` again and again until it holds, for at most `limit`.
 ///

@@ -1,26 +1,21 @@
 // A log handler that keeps what it is given.
 
-import RuntimeSupport
+import GenAISupport
 
 /// Collects log lines and lets a test wait for one.
 package final class LogRecorder: Sendable {
-    package struct Line: Sendable, Equatable {
-        package var level: LogLevel
-        package var message: String
-    }
-
-    private let recorded = Monitor<[Line]>([])
+    private let recorded = Monitor<[LogEntry]>([])
 
     package init() {}
 
-    package var handler: LogHandler {
-        { [recorded] level, message in recorded.mutate { $0.append(Line(level: level, message: message)) } }
+    package var handler: Log.Handler {
+        { [recorded] entry in recorded.mutate { $0.append(entry) } }
     }
 
     /// A log that writes here.
-    package func log(_ level: LogLevel = .debug) -> Log { Log(level: level, handler: handler) }
+    package func log(_ level: LogLevel? = .debug) -> Log { Log(level: level, handler: handler) }
 
-    package var lines: [Line] { recorded.read { $0 } }
+    package var lines: [LogEntry] { recorded.read { $0 } }
     package var messages: [String] { lines.map(\.message) }
 
     package func lines(_ level: LogLevel) -> [String] {
@@ -28,7 +23,7 @@ package final class LogRecorder: Sendable {
     }
 
     /// Waits up to ten seconds for a line that contains `text`.
-    package func waitForLine(containing text: String) -> Line? {
+    package func waitForLine(containing text: String) -> LogEntry? {
         recorded.wait(until: .now + .seconds(10)) { lines in lines.first { $0.message.contains(text) } }
     }
 }

@@ -1,7 +1,7 @@
 // A real HTTP server on 127.0.0.1 that answers as a test tells it to, also badly.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 
 /// A request that ``LoopbackServer`` has received.
 package struct ReceivedRequest: Sendable {

@@ -1,6 +1,6 @@
 // A clock that stands still until a test moves it.
 
-import RuntimeSupport
+import GenAISupport
 
 /// A time source whose time passes only by ``advance(by:)``.
 package final class ManualTimeSource: TimeSource {

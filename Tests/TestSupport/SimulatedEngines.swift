@@ -1,7 +1,7 @@
 // An Ollama and a serving engine that can be up or down, on loopback.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 
 /// Answers as an Ollama with one model, and as TensorRT-LLM, whose page tells all four figures.
 package final class SimulatedEngines: Sendable {

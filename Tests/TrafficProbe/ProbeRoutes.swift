@@ -10,7 +10,7 @@ import TestSupport
 /// - `POST /gauges?running=3&waiting=2&max=8&kv.llama=72.5`: sets those gauges; the KV usage by model.
 /// - `POST /requests?model=llama&succeeded=9&failed=1`: so many tracked requests begin and end.
 struct ProbeRoutes: Sendable {
-    let instrumentation: Instrumentation
+    let instrumentation: GenAIInstrumentation
 
     private struct Overloaded: Error {}
 
@@ -51,7 +51,7 @@ struct ProbeRoutes: Sendable {
             for _ in 0..<(count.flatMap { Int($0) } ?? 0) {
                 let request = instrumentation.serverMetrics.enqueueRequest(model: parameters["model"] ?? "")
                 request.start()
-                request.firstToken()
+                request.markFirstToken()
                 request.finish(outputTokens: 20, error: error)
             }
         }

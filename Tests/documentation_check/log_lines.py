@@ -20,8 +20,8 @@ CALLS = [
 # Where their reasons come from: anywhere, and in the files whose descriptions become part of a line.
 REASONS = [r"\bbecause: ", r"\b(?:Unusable|OTLPObstacle)\(\s*description: ", r"\breturn undelivered\(", r"\bdown\(server, "]
 DESCRIPTIONS = {
-    "Sources/RuntimeSupport/HTTP/HTTPMessages.swift": r"^ +case \.\w+(?:\([^)]*\))?:\s*",
-    "Sources/RuntimeSupport/HTTP/HTTPEndpoint.swift": r"^ +case \.\w+: ",
+    "Sources/GenAISupport/HTTP/HTTPMessages.swift": r"^ +case \.\w+(?:\([^)]*\))?:\s*",
+    "Sources/GenAISupport/HTTP/HTTPEndpoint.swift": r"^ +case \.\w+: ",
     "Sources/OllamaPoller/OllamaHost.swift": r"\bproblem = ",
     "Sources/GenAIOtel/OTLP/OTLPAnswer.swift": r"\breason:\s*",
 }

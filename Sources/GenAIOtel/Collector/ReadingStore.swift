@@ -1,6 +1,6 @@
 // The newest reading of every polled server, and the models that were there a moment ago.
 
-import RuntimeSupport
+import GenAISupport
 
 /// Keeps readings by server.
 ///

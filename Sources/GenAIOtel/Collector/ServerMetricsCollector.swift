@@ -1,6 +1,6 @@
 // The heart of the package: what request handlers write to and exporters read from.
 
-import RuntimeSupport
+import GenAISupport
 
 /// Holds the current values of all metrics.
 ///

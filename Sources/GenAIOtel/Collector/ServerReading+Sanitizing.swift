@@ -1,6 +1,6 @@
 // Makes readings safe to export: what pollers hand on comes from the network.
 
-import RuntimeSupport
+import GenAISupport
 
 extension ServerReading {
     /// The reading with names cut, figures in range, one entry per model, and no figures if the server is down.

@@ -1,6 +1,6 @@
 // Turns a copy of the collector's state into points, outside its lock.
 
-import RuntimeSupport
+import GenAISupport
 
 /// What is copied under the collector's lock: references and numbers.
 struct CollectorValues: Sendable {

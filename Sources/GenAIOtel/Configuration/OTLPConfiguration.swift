@@ -45,7 +45,7 @@ public struct OTLPConfiguration: Sendable {
 
     /// Since when an exported counter or histogram counts (OTLP exporter specification, "temporality preference").
     ///
-    /// Gauges, the console and ``Instrumentation/prometheusText()`` are the same for all.
+    /// Gauges, the console and ``GenAIInstrumentation/prometheusText()`` are the same for all.
     public enum Temporality: Sendable, Hashable {
         /// Since the process began to count. Prometheus takes nothing else.
         case cumulative

@@ -50,7 +50,7 @@ public final class ServerRequest: @unchecked Sendable {
     }
 
     /// Records the time to first token, at the first call only. A request that still waited runs from now on.
-    public func firstToken() {
+    public func markFirstToken() {
         withLock { state in
             guard !isDone, firstTokenTime == nil else { return }
             startIfWaiting(&state.requests)
@@ -64,7 +64,7 @@ public final class ServerRequest: @unchecked Sendable {
     /// ended already.
     ///
     /// - Parameters:
-    ///   - outputTokens: the number of tokens generated. From two on, if ``firstToken()`` was called and there was no error,
+    ///   - outputTokens: the number of tokens generated. From two on, if ``markFirstToken()`` was called and there was no error,
     ///     the time per output token is recorded: the time since the first token, divided by the other tokens.
     ///   - error: why the request failed; nil if it did not. The name of its type becomes the attribute `error.type`.
     public func finish(outputTokens: Int? = nil, error: (any Error)? = nil) {

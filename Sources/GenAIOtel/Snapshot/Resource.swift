@@ -12,7 +12,7 @@ package struct Resource: Sendable, Equatable {
     }
 
     /// What the package finds out by itself, then what the configuration says: the latter wins.
-    package init(_ configuration: Configuration) {
+    package init(_ configuration: GenAIConfiguration) {
         var attributes: [String: AttributeValue] = [
             "service.instance.id": .string(Self.instanceID),
             "telemetry.sdk.name": .string("GenAIOtel"),

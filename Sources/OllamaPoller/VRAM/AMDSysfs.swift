@@ -1,6 +1,6 @@
 // GPU memory of AMD cards, as the Linux driver amdgpu tells it in files.
 
-import RuntimeSupport
+import GenAISupport
 
 enum AMDSysfs {
     /// The memory of all AMD GPUs in bytes.

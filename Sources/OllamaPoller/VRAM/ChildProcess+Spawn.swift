@@ -1,6 +1,6 @@
 // How a child process is started: posix_spawn, no shell, nothing inherited that it does not need.
 
-import RuntimeSupport
+import GenAISupport
 
 #if canImport(Darwin)
 import Darwin

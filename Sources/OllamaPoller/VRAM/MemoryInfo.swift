@@ -1,6 +1,6 @@
 // The machine's own memory: what GPUs without memory of their own use.
 
-import RuntimeSupport
+import GenAISupport
 
 enum MemoryInfo {
     /// `MemTotal` of a file like `/proc/meminfo`, in bytes.

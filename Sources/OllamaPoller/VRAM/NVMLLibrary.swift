@@ -1,6 +1,6 @@
 // The functions of libnvidia-ml that are used, as Swift calls them.
 
-import RuntimeSupport
+import GenAISupport
 
 /// A loaded libnvidia-ml.
 ///

@@ -1,6 +1,6 @@
 // GPU memory through the tool nvidia-smi, for systems where its library can't be loaded.
 
-import RuntimeSupport
+import GenAISupport
 
 /// Runs `nvidia-smi`, found on the `PATH`, without a shell.
 struct NvidiaSMI {

@@ -1,4 +1,4 @@
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 

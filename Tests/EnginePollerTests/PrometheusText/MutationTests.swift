@@ -1,6 +1,6 @@
 // A hundred thousand damaged pages: whatever a server sends, no crash, no NaN and no negative count.
 
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 // A real Prometheus as a child process.
 
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 

@@ -11,7 +11,7 @@ final class TestPoller {
     let readings = ReadingRecorder()
     let log = LogRecorder()
     let time = ManualTimeSource()
-    let poller: OllamaPoller
+    let poller: OllamaServerMetricsPoller
 
     init(
         _ url: String,
@@ -23,8 +23,8 @@ final class TestPoller {
         var configuration = OllamaConfiguration(environment: [:])
         configuration.url = try #require(URL(string: url))
         configuration.interval = interval
-        configuration.maxVRAMGigabytes = maxVRAM
-        poller = OllamaPoller(
+        configuration.maxVRAMGibibytes = maxVRAM
+        poller = OllamaServerMetricsPoller(
             configuration,
             log: log.log(),
             timeSource: time,

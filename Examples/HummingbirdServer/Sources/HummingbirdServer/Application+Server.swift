@@ -15,7 +15,7 @@ extension ServerApplication {
     ///   - onListening: told the address once connections are accepted.
     init(
         _ options: ServerOptions,
-        instrumentation: Instrumentation,
+        instrumentation: GenAIInstrumentation,
         clock: any Clock<Duration> = ContinuousClock(),
         logger: Logger,
         onListening: @escaping @Sendable (_ url: String) -> Void = { _ in }

@@ -26,7 +26,7 @@ enum Program {
     private static func run(_ options: ServerOptions, _ environment: [String: String]) async throws {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         let instrumentation = instrument(
-            Configuration(serverEnvironment: environment, logger: Logger(label: "genai-otel"))
+            GenAIConfiguration(serverEnvironment: environment, logger: Logger(label: "genai-otel"))
         )
         let logger = logger("server", options.logLevel)
         let server = ServerApplication(options, instrumentation: instrumentation, logger: logger) { url in

@@ -13,7 +13,7 @@ extension ServiceGroup {
     ///   a group of its own, so that the limit does not cut off the last export too.
     init(
         server: ServerApplication,
-        instrumentation: Instrumentation,
+        instrumentation: GenAIInstrumentation,
         drainTime: Duration,
         gracefulShutdownSignals: [UnixSignal],
         logger: Logger

@@ -8,7 +8,7 @@ import ServiceLifecycle
 ///
 /// A `ServiceGroup` ends its services in the reverse of their order: this one must stand before the server.
 struct InstrumentationService: Service {
-    var instrumentation: Instrumentation
+    var instrumentation: GenAIInstrumentation
     var logger: Logger
     /// The longest that the last export may take.
     var timeout: Duration = .seconds(5)

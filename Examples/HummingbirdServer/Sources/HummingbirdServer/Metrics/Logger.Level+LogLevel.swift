@@ -9,8 +9,7 @@ extension Logger.Level {
         case .debug: self = .debug
         case .info: self = .info
         case .warning: self = .warning
-        // No line has the level `off`; if one had, it should not pass unseen.
-        case .error, .off: self = .error
+        case .error: self = .error
         }
     }
 }

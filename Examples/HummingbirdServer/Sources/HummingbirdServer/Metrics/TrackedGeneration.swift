@@ -35,7 +35,7 @@ struct TrackedGeneration: Sendable {
         do {
             let result = try await generation.run(onStart: request.start) { token in
                 try await onToken(token)
-                request.firstToken()
+                request.markFirstToken()
             }
             request.finish(outputTokens: result.outputTokens)
             return result

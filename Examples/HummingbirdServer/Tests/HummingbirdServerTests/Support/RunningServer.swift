@@ -23,7 +23,7 @@ struct RunningServer: Sendable {
 
     let url: String
     let http: HTTPClient
-    let instrumentation: Instrumentation
+    let instrumentation: GenAIInstrumentation
     private let services: ServiceGroup
 
     /// The values that it reports now.
@@ -37,13 +37,13 @@ struct RunningServer: Sendable {
         _ options: ServerOptions = .fast,
         clock: any Clock<Duration> = ContinuousClock(),
         drainTime: Duration = .seconds(10),
-        configure: (inout Configuration) throws -> Void = { _ in },
+        configure: (inout GenAIConfiguration) throws -> Void = { _ in },
         _ body: (RunningServer) async throws -> Result
     ) async throws -> Result {
-        var configuration = Configuration(environment: [:])
+        var configuration = GenAIConfiguration(environment: [:])
         configuration.exporters = []
         configuration.ollama = nil
-        configuration.logLevel = .off
+        configuration.logLevel = nil
         try configure(&configuration)
         let instrumentation = instrument(configuration)
         let (urls, continuation) = AsyncStream.makeStream(of: String.self)

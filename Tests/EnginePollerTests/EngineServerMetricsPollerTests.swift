@@ -1,5 +1,5 @@
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -24,9 +24,9 @@ struct EnginePollerTests {
         sources: [any ServerMetricsSource] = [],
         pollTimeout: Duration = .seconds(10),
         onReading: (@Sendable (ServerReading) -> Void)? = nil
-    ) throws -> EnginePoller {
+    ) throws -> EngineServerMetricsPoller {
         let targets = try urls.map { EngineTarget(url: try #require(URL(string: $0)), interval: .seconds(3)) }
-        return EnginePoller(
+        return EngineServerMetricsPoller(
             targets: targets,
             sources: sources,
             log: log.log(),
@@ -149,7 +149,7 @@ struct EnginePollerTests {
     @Test("stopping from the handler of a reading says false and ends the thread all the same")
     func stopsFromHandler() throws {
         let answers = Monitor<[Bool]>([])
-        let own = Monitor<EnginePoller?>(nil)
+        let own = Monitor<EngineServerMetricsPoller?>(nil)
         let poller = try poller([], sources: [Source()]) { _ in
             let poller = own.wait(until: .now + .seconds(10)) { $0 }
             answers.mutate { $0.append(poller?.stop() ?? true) }
@@ -179,7 +179,7 @@ struct EnginePollerTests {
     @Test("a poller that is let go of ends its threads")
     func released() throws {
         let reading = ReadingRecorder()
-        weak var released: EnginePoller?
+        weak var released: EngineServerMetricsPoller?
         do {
             let poller = try poller([], sources: [Source()], onReading: reading.record)
             released = poller
@@ -196,7 +196,7 @@ struct EnginePollerTests {
         let server = try LoopbackServer(always: .close)
         defer { server.stop() }
         let target = EngineTarget(url: try #require(URL(string: server.url)))
-        let poller = EnginePoller(targets: [target], logHandler: log.handler, onReading: recorder.record)
+        let poller = EngineServerMetricsPoller(targets: [target], logHandler: log.handler, onReading: recorder.record)
         poller.start()
         #expect(recorder.wait()?.isUp == false)
         #expect(log.waitForLine(containing: "\(server.port)/metrics can't be read")?.level == .warning)

@@ -9,7 +9,7 @@ import Testing
 struct ConfigurationTests {
     @Test("an empty environment gives the documented defaults and no warning")
     func defaults() {
-        let configuration = Configuration(environment: [:])
+        let configuration = GenAIConfiguration(environment: [:])
         #expect(configuration.serviceName.hasPrefix("unknown_service:"))
         #expect(configuration.serviceName.count > "unknown_service:".count)
         #expect(configuration.resourceAttributes.isEmpty)
@@ -36,7 +36,9 @@ struct ConfigurationTests {
             "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TIMEOUT",
         ]
         for blank in ["", "  "] {
-            let configuration = Configuration(environment: Dictionary(uniqueKeysWithValues: names.map { ($0, blank) }))
+            let configuration = GenAIConfiguration(
+                environment: Dictionary(uniqueKeysWithValues: names.map { ($0, blank) })
+            )
             #expect(configuration.warnings.isEmpty)
             #expect(configuration.exporters == [.otlp])
             #expect(configuration.otlp.certificateFile == nil)
@@ -59,7 +61,7 @@ struct ConfigurationTests {
     )
     func endpoint(values: [String: String], expected: String) {
         let environment = values.map { ("OTEL_EXPORTER_OTLP_\($0.key)ENDPOINT", $0.value) }
-        let configuration = Configuration(environment: Dictionary(uniqueKeysWithValues: environment))
+        let configuration = GenAIConfiguration(environment: Dictionary(uniqueKeysWithValues: environment))
         #expect(configuration.otlp.endpoint.absoluteString == expected)
         #expect(configuration.warnings.isEmpty)
     }
@@ -69,7 +71,7 @@ struct ConfigurationTests {
         arguments: ["localhost:4318", "ftp://c", "http://", "http://s3cret@", "http://c:99999", "not a url", "://"]
     )
     func badEndpoint(value: String) {
-        let configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": value])
+        let configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": value])
         #expect(configuration.otlp.endpoint.absoluteString == "http://localhost:4318/v1/metrics")
         #expect(configuration.warnings.count == 1)
         #expect(configuration.warnings.allSatisfy { $0.contains("OTEL_EXPORTER_OTLP_ENDPOINT") })
@@ -85,7 +87,7 @@ struct ConfigurationTests {
     )
     func temporality(word: String, expected: OTLPConfiguration.Temporality, warnings: Int) {
         let name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
-        let configuration = Configuration(environment: [name: word])
+        let configuration = GenAIConfiguration(environment: [name: word])
         #expect(configuration.otlp.temporality == expected)
         #expect(configuration.warnings.filter { $0.contains(name) }.count == warnings)
         #expect(configuration.warnings.count == warnings)
@@ -93,7 +95,7 @@ struct ConfigurationTests {
 
     @Test("each OTLP setting has a form for metrics, which wins; a broken one falls back to the general form")
     func metricsForms() {
-        let configuration = Configuration(environment: [
+        let configuration = GenAIConfiguration(environment: [
             "OTEL_EXPORTER_OTLP_TIMEOUT": "1", "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "2000",
             "OTEL_EXPORTER_OTLP_COMPRESSION": "GZIP", "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION": "brotli",
             "OTEL_EXPORTER_OTLP_HEADERS": "a=1", "OTEL_EXPORTER_OTLP_METRICS_HEADERS": "b=2",
@@ -123,14 +125,16 @@ struct ConfigurationTests {
         ]
     )
     func headers(value: String, expected: [String: String]) {
-        let configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_HEADERS": value])
+        let configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_HEADERS": value])
         #expect(configuration.otlp.headers == expected)
         #expect(configuration.warnings.isEmpty)
     }
 
     @Test("a broken header entry costs that entry; the warning shows no value")
     func brokenHeaders() {
-        let configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_HEADERS": "s3cret,a=1,=s3cret,b=%zzs3cret"])
+        let configuration = GenAIConfiguration(environment: [
+            "OTEL_EXPORTER_OTLP_HEADERS": "s3cret,a=1,=s3cret,b=%zzs3cret"
+        ])
         #expect(configuration.otlp.headers == ["a": "1"])
         #expect(configuration.warnings.count == 3)
         #expect(
@@ -140,7 +144,7 @@ struct ConfigurationTests {
 
     @Test("a header with a line break or NUL is refused", arguments: ["x%0d%0aEvil:%20y", "x%0Ay", "x%00y"])
     func headerInjection(value: String) {
-        let configuration = Configuration(environment: ["OTEL_EXPORTER_OTLP_HEADERS": "good=1,bad=\(value)"])
+        let configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_HEADERS": "good=1,bad=\(value)"])
             .validated()
         #expect(configuration.otlp.headers == ["good": "1"])
         #expect(configuration.warnings.count == 1)
@@ -151,7 +155,7 @@ struct ConfigurationTests {
         arguments: [("true", true, 0), ("TRUE", true, 0), ("false", false, 0), ("1", false, 1), ("yes", false, 1)]
     )
     func disabled(value: String, expected: Bool, warnings: Int) {
-        let configuration = Configuration(environment: ["OTEL_SDK_DISABLED": value])
+        let configuration = GenAIConfiguration(environment: ["OTEL_SDK_DISABLED": value])
         #expect(configuration.isDisabled == expected)
         #expect(configuration.warnings.count == warnings)
     }
@@ -164,20 +168,20 @@ struct ConfigurationTests {
         ] as [(String, [MetricsExporter], Int)]
     )
     func exporters(value: String, expected: [MetricsExporter], warnings: Int) {
-        let configuration = Configuration(environment: ["OTEL_METRICS_EXPORTER": value])
+        let configuration = GenAIConfiguration(environment: ["OTEL_METRICS_EXPORTER": value])
         #expect(configuration.exporters == expected)
         #expect(configuration.warnings.count == warnings)
     }
 
     @Test("milliseconds: positive integers; anything else warns and is ignored")
     func milliseconds() {
-        let good = Configuration(environment: [
+        let good = GenAIConfiguration(environment: [
             "OTEL_METRIC_EXPORT_INTERVAL": " 250 ", "OTEL_METRIC_EXPORT_TIMEOUT": "1",
         ])
         #expect(good.exportInterval == .milliseconds(250))
         #expect(good.exportTimeout == .milliseconds(1))
         for bad in ["0", "-5", "1.5", "abc", "1e3", "99999999999999999999999", "NaN", "5s"] {
-            let configuration = Configuration(environment: ["OTEL_METRIC_EXPORT_INTERVAL": bad])
+            let configuration = GenAIConfiguration(environment: ["OTEL_METRIC_EXPORT_INTERVAL": bad])
             #expect(configuration.exportInterval == .seconds(60), "\(bad)")
             #expect(configuration.warnings.count == 1, "\(bad)")
         }
@@ -186,9 +190,9 @@ struct ConfigurationTests {
     @Test("service name: variable, then resource attribute; code wins over both")
     func serviceName() {
         var environment = ["OTEL_RESOURCE_ATTRIBUTES": "service.name=from-attributes,deployment.environment=a%20b"]
-        #expect(Configuration(environment: environment).serviceName == "from-attributes")
+        #expect(GenAIConfiguration(environment: environment).serviceName == "from-attributes")
         environment["OTEL_SERVICE_NAME"] = "from-name"
-        var configuration = Configuration(environment: environment)
+        var configuration = GenAIConfiguration(environment: environment)
         #expect(configuration.serviceName == "from-name")
         #expect(configuration.resourceAttributes == ["deployment.environment": "a b"])
         #expect(Resource(configuration).text("service.name") == "from-name")
@@ -204,13 +208,13 @@ struct ConfigurationTests {
 
     @Test(
         "log level: GENAI_LOG_LEVEL wins over OTEL_LOG_LEVEL",
-        arguments: [("DEBUG", LogLevel.debug), ("none", .off)]
+        arguments: [("DEBUG", LogLevel?.some(.debug)), ("none", nil)]
     )
-    func logLevel(value: String, expected: LogLevel) {
-        #expect(Configuration(environment: ["OTEL_LOG_LEVEL": value]).logLevel == expected)
+    func logLevel(value: String, expected: LogLevel?) {
+        #expect(GenAIConfiguration(environment: ["OTEL_LOG_LEVEL": value]).logLevel == expected)
         let both = ["OTEL_LOG_LEVEL": "error", "GENAI_LOG_LEVEL": value]
-        #expect(Configuration(environment: both).logLevel == expected)
-        #expect(Configuration(environment: ["OTEL_LOG_LEVEL": "loud"]).warnings.count == 1)
+        #expect(GenAIConfiguration(environment: both).logLevel == expected)
+        #expect(GenAIConfiguration(environment: ["OTEL_LOG_LEVEL": "loud"]).warnings.count == 1)
     }
 
     @Test(
@@ -218,12 +222,12 @@ struct ConfigurationTests {
         arguments: [("http/json", 0), ("grpc", 1), ("http/protobuf", 1), ("x", 1)]
     )
     func protocols(value: String, warnings: Int) {
-        #expect(Configuration(environment: ["OTEL_EXPORTER_OTLP_PROTOCOL": value]).warnings.count == warnings)
+        #expect(GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_PROTOCOL": value]).warnings.count == warnings)
     }
 
     @Test("unusable values from code are replaced with a warning; endless ones are held to a year")
     func codeValues() {
-        var configuration = Configuration(environment: [:])
+        var configuration = GenAIConfiguration(environment: [:])
         configuration.exportInterval = .zero
         configuration.exportTimeout = .seconds(-3)
         configuration.otlp.timeout = .seconds(Int64.max)
@@ -242,7 +246,7 @@ struct ConfigurationTests {
 
     @Test("descriptions and dumps show no secret")
     func secrets() {
-        let configuration = Configuration(environment: [
+        let configuration = GenAIConfiguration(environment: [
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:s3cret@c/p?token=s3cret",
             "OTEL_EXPORTER_OTLP_HEADERS": "k=s3cret",
         ])
@@ -267,7 +271,8 @@ struct ConfigurationTests {
                 let length = Int.random(in: 0..<24, using: &generator)
                 return (name, String((0..<length).map { _ in alphabet.randomElement(using: &generator)! }))
             }
-            let configuration = Configuration(environment: Dictionary(uniqueKeysWithValues: environment)).validated()
+            let configuration = GenAIConfiguration(environment: Dictionary(uniqueKeysWithValues: environment))
+                .validated()
             #expect(configuration.exportTimeout == .seconds(30))
             #expect(configuration.exportInterval > .zero)
             #expect(configuration.otlp.timeout > .zero)

@@ -82,11 +82,11 @@ struct OllamaPollerTests {
     func systemClock() throws {
         let server = try LoopbackServer(always: .json(answer()))
         defer { server.stop() }
-        let poller = OllamaPoller(
+        let poller = OllamaServerMetricsPoller(
             OllamaConfiguration(
                 environment: ["OLLAMA_BASE_URL": server.url, "GENAI_OLLAMA_METRICS_INTERVAL": "0.02"]
             ),
-            logLevel: .off,
+            logLevel: nil,
             onReading: { _ in }
         )
         poller.start()
@@ -114,7 +114,7 @@ struct OllamaPollerTests {
             "GENAI_OLLAMA_METRICS_INTERVAL": "often",
         ]
         let (readings, log) = (ReadingRecorder(), LogRecorder())
-        let poller = OllamaPoller(
+        let poller = OllamaServerMetricsPoller(
             OllamaConfiguration(environment: environment),
             logHandler: log.handler,
             onReading: readings.record

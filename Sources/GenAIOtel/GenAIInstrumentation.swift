@@ -8,18 +8,18 @@ import OllamaPoller
 ///
 /// Thread-safe. Keep it to flush and shut down, or let the process exit: the last values are exported then too, for at
 /// most two seconds.
-public final class Instrumentation: Sendable {
+public final class GenAIInstrumentation: Sendable {
     /// The collector that request handlers write to. It goes on working after `shutdown(timeout:)`, to no effect.
     public let serverMetrics: ServerMetricsCollector
 
     private let exporter: PeriodicExporter?
     private let prometheusEncoder: PrometheusTextEncoder
-    private let ollama: OllamaPoller?
-    private let engines: EnginePoller?
+    private let ollama: OllamaServerMetricsPoller?
+    private let engines: EngineServerMetricsPoller?
     private let log: Log
     private let logGate: LogGate
     private let secondStarts: FailureLog
-    private let onShutdown: @Sendable (Instrumentation) -> Void
+    private let onShutdown: @Sendable (GenAIInstrumentation) -> Void
     private let shutdownResult = Monitor(ShutdownState.notYet)
 
     private enum ShutdownState {
@@ -29,9 +29,9 @@ public final class Instrumentation: Sendable {
 
     /// Wires the parts; starts nothing, and holds back what it logs until ``openLog()``.
     init(
-        _ configuration: Configuration,
+        _ configuration: GenAIConfiguration,
         timeSource: any TimeSource = SystemTimeSource(),
-        onShutdown: @escaping @Sendable (Instrumentation) -> Void = { _ in }
+        onShutdown: @escaping @Sendable (GenAIInstrumentation) -> Void = { _ in }
     ) {
         let configuration = configuration.validated()
         let logGate = LogGate(configuration.logHandler)
@@ -66,8 +66,8 @@ public final class Instrumentation: Sendable {
             ollama = nil
             engines = nil
         } else {
-            ollama = configuration.ollama.map { OllamaPoller($0, log: log, onReading: collector.record) }
-            engines = EnginePoller(
+            ollama = configuration.ollama.map { OllamaServerMetricsPoller($0, log: log, onReading: collector.record) }
+            engines = EngineServerMetricsPoller(
                 targets: configuration.engines,
                 sources: configuration.sources,
                 log: log,
@@ -167,9 +167,9 @@ public final class Instrumentation: Sendable {
     }
 }
 
-extension Instrumentation {
+extension GenAIInstrumentation {
     private static func exporters(
-        _ configuration: Configuration,
+        _ configuration: GenAIConfiguration,
         _ resource: Resource,
         _ log: Log,
         _ timeSource: any TimeSource

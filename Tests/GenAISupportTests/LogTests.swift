@@ -1,4 +1,4 @@
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -21,7 +21,7 @@ struct LogTests {
         log.error(message())
         #expect(recorder.lines.map(\.level) == [.warning, .error])
         #expect(made.read { $0 } == 2)
-        recorder.log(.off).error("never")
+        recorder.log(nil).error("never")
         #expect(recorder.lines.count == 2)
     }
 

@@ -5,7 +5,7 @@
 /// Every target and every source has a background thread named `genai-engines`, so one that hangs never delays another.
 /// A server that can't be reached or understood gives a reading that is down, with the engine that was last recognised.
 /// Thread-safe. The threads never keep a process from exiting, and end with the poller.
-public final class EnginePoller: Sendable {
+public final class EngineServerMetricsPoller: Sendable {
     /// How long one poll of a server may take in all.
     package static let pollTimeout: Duration = .seconds(2)
 
@@ -24,8 +24,8 @@ public final class EnginePoller: Sendable {
     public convenience init(
         targets: [EngineTarget],
         sources: [any ServerMetricsSource] = [],
-        logLevel: LogLevel = .info,
-        logHandler: LogHandler? = nil,
+        logLevel: LogLevel? = .info,
+        logHandler: (@Sendable (LogEntry) -> Void)? = nil,
         onReading: @escaping @Sendable (ServerReading) -> Void
     ) {
         let log = Log(level: logLevel, handler: logHandler ?? Log.standardError)
@@ -37,7 +37,7 @@ public final class EnginePoller: Sendable {
         sources: [any ServerMetricsSource] = [],
         log: Log,
         timeSource: any TimeSource = SystemTimeSource(),
-        pollTimeout: Duration = EnginePoller.pollTimeout,
+        pollTimeout: Duration = EngineServerMetricsPoller.pollTimeout,
         onReading: @escaping @Sendable (ServerReading) -> Void
     ) {
         self.log = log

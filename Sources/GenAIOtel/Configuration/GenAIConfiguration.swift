@@ -6,10 +6,10 @@ import OllamaPoller
 
 /// The settings of ``instrument(_:)``.
 ///
-/// `Configuration()` reads the environment; each property names its variable and default. What code assigns afterwards
+/// `GenAIConfiguration()` reads the environment; each property names its variable and default. What code assigns afterwards
 /// wins over the environment. A value that can't be used, in the environment or in code, is replaced by its default, with
 /// one warning when instrumentation starts.
-public struct Configuration: Sendable {
+public struct GenAIConfiguration: Sendable {
     /// Name of the service, resource attribute `service.name`.
     ///
     /// `OTEL_SERVICE_NAME`, then `service.name` in `OTEL_RESOURCE_ATTRIBUTES`; default `unknown_service:<process name>`.
@@ -49,11 +49,12 @@ public struct Configuration: Sendable {
     /// How many models each metric tells apart, at least 1; new ones beyond it share one point. Default 2000.
     public var cardinalityLimit: Int
 
-    /// From which importance on the package logs. `GENAI_LOG_LEVEL`, then `OTEL_LOG_LEVEL`; default info.
-    public var logLevel: LogLevel
+    /// The least important level that the package logs; nil logs nothing. `GENAI_LOG_LEVEL`, then `OTEL_LOG_LEVEL`; default
+    /// info.
+    public var logLevel: LogLevel?
 
     /// Where the package's own log goes. Default: standard error.
-    public var logHandler: LogHandler
+    public var logHandler: @Sendable (LogEntry) -> Void
 
     /// What in the environment could not be used, one line each; ``instrument(_:)`` logs them.
     public internal(set) var warnings: [String]
@@ -67,7 +68,7 @@ public enum MetricsExporter: Sendable, Hashable, CaseIterable {
     case console
 }
 
-extension Configuration {
+extension GenAIConfiguration {
     static let defaultExportInterval: Duration = .seconds(60)
     static let defaultExportTimeout: Duration = .seconds(30)
     static let defaultCardinalityLimit = 2000

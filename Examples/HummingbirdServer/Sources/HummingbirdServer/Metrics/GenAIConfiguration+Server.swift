@@ -3,7 +3,7 @@
 import GenAIOtel
 import Logging
 
-extension Configuration {
+extension GenAIConfiguration {
     /// The environment's configuration, with this server's defaults where the environment says nothing.
     init(serverEnvironment environment: [String: String], logger: Logger) {
         self.init(environment: environment)
@@ -17,9 +17,15 @@ extension Configuration {
 
     /// Hands the library's lines to swift-log. Which of them there are is `GENAI_LOG_LEVEL`'s to say, so the logger
     /// takes them all.
-    private static func handler(_ logger: Logger) -> @Sendable (LogLevel, String) -> Void {
+    private static func handler(_ logger: Logger) -> @Sendable (LogEntry) -> Void {
         var logger = logger
         logger.logLevel = .trace
-        return { [logger] level, message in logger.log(level: Logger.Level(level), "\(message)") }
+        return { [logger] entry in
+            logger.log(
+                level: Logger.Level(entry.level),
+                "\(entry.message)",
+                metadata: entry.metadata.mapValues { "\($0)" }
+            )
+        }
     }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -10,10 +10,10 @@ import Testing
 struct InstrumentationTests {
     private let recorder = LogRecorder()
 
-    private func configuration(endpoint: String? = nil) -> Configuration {
+    private func configuration(endpoint: String? = nil) -> GenAIConfiguration {
         var environment: [String: String] = ["GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false"]
         environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = endpoint
-        var configuration = Configuration(environment: environment)
+        var configuration = GenAIConfiguration(environment: environment)
         configuration.exporters = endpoint == nil ? [] : [.otlp]
         configuration.logHandler = recorder.handler
         return configuration
@@ -26,7 +26,7 @@ struct InstrumentationTests {
         #expect(getServerMetrics() == nil)
         let first = instrument(configuration())
         #expect(getServerMetrics() === first.serverMetrics)
-        let second = instrument(Configuration())
+        let second = instrument(GenAIConfiguration())
         #expect(second === first)
         #expect(getServerMetrics() === first.serverMetrics)
         #expect(recorder.lines(.warning).count == 1)
@@ -148,7 +148,7 @@ struct InstrumentationTests {
         let server = try LoopbackServer(always: .json("{}"))
         defer { server.stop() }
         // Not the process's own: other tests run while this one waits, and would be given it.
-        let instrumentation = Instrumentation(configuration(endpoint: server.url))
+        let instrumentation = GenAIInstrumentation(configuration(endpoint: server.url))
         instrumentation.start()
         #expect(await instrumentation.forceFlush())
         #expect(await instrumentation.shutdown())
@@ -174,7 +174,7 @@ struct InstrumentationTests {
 
     @Test("warnings of the configuration are logged, each once; certificates switch export off with an error")
     func messages() {
-        var configuration = Configuration(environment: [
+        var configuration = GenAIConfiguration(environment: [
             "OTEL_METRIC_EXPORT_INTERVAL": "abc", "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem",
             "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false",
         ])
@@ -192,9 +192,9 @@ struct InstrumentationTests {
     func reentrantHandler() {
         var configuration = configuration()
         configuration.exportInterval = .zero
-        configuration.logHandler = { _, _ in
+        configuration.logHandler = { _ in
             getServerMetrics()?.incrementRequestsRunning()
-            instrument(Configuration(environment: ["GENAI_LOG_LEVEL": "none"])).serverMetrics.removeModel("x")
+            instrument(GenAIConfiguration(environment: ["GENAI_LOG_LEVEL": "none"])).serverMetrics.removeModel("x")
         }
         // A second call inside the handler would warn and so call the handler again without end.
         configuration.logLevel = .error
@@ -212,9 +212,9 @@ struct InstrumentationTests {
         let engine = EngineTarget(url: URL(string: "ftp://h")!)
         configuration.engines = [engine, engine]
         configuration.exportInterval = .zero
-        configuration.logHandler = { _, message in
-            lines.mutate { $0.append(message) }
-            instrument(Configuration(environment: ["GENAI_LOG_LEVEL": "none"])).serverMetrics.setRequestsRunning(1)
+        configuration.logHandler = { entry in
+            lines.mutate { $0.append(entry.message) }
+            instrument(GenAIConfiguration(environment: ["GENAI_LOG_LEVEL": "none"])).serverMetrics.setRequestsRunning(1)
         }
         let instrumentation = instrument(configuration)
         #expect(instrumentation.shutdown())

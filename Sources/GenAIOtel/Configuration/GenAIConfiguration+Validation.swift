@@ -2,10 +2,10 @@
 
 import Foundation
 
-extension Configuration {
+extension GenAIConfiguration {
     /// The configuration with unusable values replaced by their defaults and unusable headers left out; what was mended
     /// stands in ``warnings``.
-    func validated() -> Configuration {
+    func validated() -> GenAIConfiguration {
         var result = self
         Self.mend(&result.exportInterval, "exportInterval", Self.defaultExportInterval, &result.warnings)
         Self.mend(&result.exportTimeout, "exportTimeout", Self.defaultExportTimeout, &result.warnings)

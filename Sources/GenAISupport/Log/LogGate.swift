@@ -4,27 +4,22 @@
 ///
 /// A handler may do anything, call this library too, so none is called while something is half made or a lock is held.
 package final class LogGate: Sendable {
-    private struct Line: Sendable {
-        var level: LogLevel
-        var message: String
-    }
-
-    private let target: LogHandler
+    private let target: Log.Handler
     /// Nil once it is open.
-    private let held = Locked<[Line]?>([])
+    private let held = Locked<[LogEntry]?>([])
 
-    package init(_ target: @escaping LogHandler) {
+    package init(_ target: @escaping Log.Handler) {
         self.target = target
     }
 
     /// The handler to log through.
-    package var handler: LogHandler {
-        { [self] level, message in
+    package var handler: Log.Handler {
+        { [self] entry in
             let isHeld = held.withLock { held in
-                held?.append(Line(level: level, message: message))
+                held?.append(entry)
                 return held != nil
             }
-            if !isHeld { target(level, message) }
+            if !isHeld { target(entry) }
         }
     }
 
@@ -34,6 +29,6 @@ package final class LogGate: Sendable {
             defer { held = nil }
             return held ?? []
         }
-        for line in lines { target(line.level, line.message) }
+        for line in lines { target(line) }
     }
 }

@@ -1,4 +1,4 @@
-import RuntimeSupport
+import GenAISupport
 import Testing
 
 @Suite("trimmed(of:)")

@@ -1,5 +1,5 @@
 import Foundation
-import RuntimeSupport
+import GenAISupport
 import Testing
 
 @Suite struct LockedTests {

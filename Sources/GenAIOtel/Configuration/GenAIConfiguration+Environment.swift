@@ -4,7 +4,7 @@ import EnginePoller
 import Foundation
 import OllamaPoller
 
-extension Configuration {
+extension GenAIConfiguration {
     /// Reads the settings from the environment. Never fails: see ``warnings``.
     ///
     /// - Parameter environment: variables by name; by default those of this process.
@@ -34,9 +34,9 @@ extension Configuration {
     /// As the resource semantic conventions prescribe it.
     static var defaultServiceName: String { "unknown_service:\(ProcessInfo.processInfo.processName)" }
 
-    private static let logLevels: KeyValuePairs<String, LogLevel> = [
+    private static let logLevels: KeyValuePairs<String, LogLevel?> = [
         "debug": .debug, "info": .info, "warning": .warning, "warn": .warning, "error": .error,
-        "none": .off, "off": .off, "trace": .debug, "verbose": .debug, "fatal": .error,
+        "none": nil, "off": nil, "trace": .debug, "verbose": .debug, "fatal": .error,
     ]
 
     private static func exporters(reading reader: inout EnvironmentReader) -> [MetricsExporter] {

@@ -11,7 +11,7 @@ import Foundation
 ///
 /// Thread-safe. `onReading` is called on the poller's thread, named `genai-ollama`; the next poll waits for it. Polling ends
 /// with ``stop(timeout:)`` or with the last reference to the poller.
-public final class OllamaPoller: Sendable {
+public final class OllamaServerMetricsPoller: Sendable {
     /// One start of the poller, with connections of its own.
     private struct Life {
         let thread: RepeatingThread
@@ -37,8 +37,8 @@ public final class OllamaPoller: Sendable {
     ///   - onReading: receives one reading a poll.
     public convenience init(
         _ configuration: OllamaConfiguration = OllamaConfiguration(),
-        logLevel: LogLevel = .info,
-        logHandler: LogHandler? = nil,
+        logLevel: LogLevel? = .info,
+        logHandler: (@Sendable (LogEntry) -> Void)? = nil,
         onReading: @escaping @Sendable (ServerReading) -> Void
     ) {
         let log = Log(level: logLevel, handler: logHandler ?? Log.standardError)

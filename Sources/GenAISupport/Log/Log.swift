@@ -2,14 +2,28 @@
 
 import Foundation
 
-/// Writes lines to a ``LogHandler``.
+/// Hands lines on to a log handler.
 package struct Log: Sendable {
-    package let level: LogLevel
-    private let handler: LogHandler
+    package typealias Handler = @Sendable (LogEntry) -> Void
 
-    package init(level: LogLevel = .info, handler: @escaping LogHandler = Log.standardError) {
+    /// The least important level that is written; nil: none is.
+    private let level: LogLevel?
+    private let metadata: [String: String]
+    private let handler: Handler
+
+    package init(
+        level: LogLevel? = .info,
+        metadata: [String: String] = [:],
+        handler: @escaping Handler = Log.standardError
+    ) {
         self.level = level
+        self.metadata = metadata
         self.handler = handler
+    }
+
+    /// The same log, with more that every line is about.
+    package func about(_ more: [String: String]) -> Log {
+        Log(level: level, metadata: metadata.merging(more) { $1 }, handler: handler)
     }
 
     package func debug(_ message: @autoclosure () -> String) { write(.debug, message) }
@@ -18,15 +32,21 @@ package struct Log: Sendable {
     package func error(_ message: @autoclosure () -> String) { write(.error, message) }
 
     package func write(_ level: LogLevel, _ message: () -> String) {
-        guard level >= self.level else { return }
-        handler(level, escapingControlCharacters(message()))
+        guard let least = self.level, level >= least else { return }
+        handler(
+            LogEntry(
+                level: level,
+                message: escapingControlCharacters(message()),
+                metadata: metadata.mapValues(escapingControlCharacters)
+            )
+        )
     }
 
     /// The default handler: `<time> WARNING [genai-otel] <message>` on standard error.
     @Sendable
-    package static func standardError(_ level: LogLevel, _ message: String) {
+    package static func standardError(_ entry: LogEntry) {
         let time = Date.now.formatted(.iso8601)
-        let line = "\(time) \(String(describing: level).uppercased()) [genai-otel] \(message)\n"
+        let line = "\(time) \(String(describing: entry.level).uppercased()) [genai-otel] \(entry.message)\n"
         // Not through stdio: a line is one write, so lines of several threads do not mix.
         try? BrokenPipeSignal.ignored { try FileHandle.standardError.write(contentsOf: Data(line.utf8)) }
     }
