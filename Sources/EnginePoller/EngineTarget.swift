@@ -17,18 +17,23 @@ public struct EngineTarget: Sendable {
     /// Further header fields of every request. Values are never logged; a field whose name or value HTTP does not allow
     /// (a line break, for one) is left out with a warning.
     public var headers: [String: String]
+    /// Further attributes of every point of this engine, such as `team` or `zone`. One that has the name of an attribute of
+    /// this package is left out.
+    public var attributes: [String: String]
 
     /// Makes a target; nothing is checked before the poller is made.
     public init(
         url: URL,
         interval: Duration = .seconds(5),
         bearerToken: String? = nil,
-        headers: [String: String] = [:]
+        headers: [String: String] = [:],
+        attributes: [String: String] = [:]
     ) {
         self.url = url
         self.interval = interval
         self.bearerToken = bearerToken
         self.headers = headers
+        self.attributes = attributes
     }
 }
 

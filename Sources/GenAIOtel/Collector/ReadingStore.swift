@@ -50,6 +50,11 @@ struct ReadingStore: Sendable {
         return overflow == nil ? nil : overflowWarning("models of one server")
     }
 
+    /// Forgets everything of a server.
+    mutating func withdraw(_ server: ServerIdentity) {
+        entries.removeAll { $0.reading.server == server }
+    }
+
     /// Drops the models that have reported 0 for long enough.
     mutating func forgetDeparted(at now: ContinuousClock.Instant) {
         for position in entries.indices where !entries[position].departed.isEmpty {

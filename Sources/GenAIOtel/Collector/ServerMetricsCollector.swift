@@ -159,6 +159,15 @@ public final class ServerMetricsCollector: Sendable {
         if let firstOverflow { log.warning(firstOverflow) }
     }
 
+    /// Takes back everything that was recorded of a server: from now on it has no points, not even `gen_ai.server.up`.
+    ///
+    /// For an application that polls by itself and will not ask this server again, or that knows it under another identity
+    /// from now on. Unknown servers are ignored. Thread-safe.
+    public func withdraw(_ server: ServerIdentity) {
+        let server = server.sanitized()
+        state.withLock { $0.readings.withdraw(server) }
+    }
+
     // MARK: Export
 
     /// The values as they are now.

@@ -5,10 +5,7 @@ import GenAISupport
 extension ServerReading {
     /// The reading with names cut, figures in range, one entry per model, and no figures if the server is down.
     func sanitized() -> ServerReading {
-        var server = server
-        // To Prometheus an empty label is none.
-        server.engine = server.engine.flatMap { $0.isEmpty ? nil : Attribute.cut($0) }
-        server.address = Attribute.cut(server.address)
+        let server = server.sanitized()
         guard isUp else { return .down(server) }
 
         var models: [ModelReading] = []
@@ -23,6 +20,28 @@ extension ServerReading {
         }
         return ServerReading(server: server, modelsLoaded: modelsLoaded.map { max($0, 0) }, models: models)
     }
+}
+
+extension ServerIdentity {
+    /// The identity with its parts cut, and without attributes that would replace those of this package.
+    func sanitized() -> ServerIdentity {
+        ServerIdentity(
+            // To Prometheus an empty label is none.
+            engine: engine.flatMap { $0.isEmpty ? nil : Attribute.cut($0) },
+            address: Attribute.cut(address),
+            port: port,
+            path: path.flatMap { $0.isEmpty ? nil : Attribute.cut($0) },
+            attributes: Dictionary(
+                attributes.filter { !$0.value.isEmpty && !$0.key.isEmpty && !Self.ownAttributes.contains($0.key) }
+                    .map { (Attribute.cut($0.key), Attribute.cut($0.value)) }
+            ) { first, _ in first }
+        )
+    }
+
+    private static let ownAttributes: Set = [
+        "engine", "error.type", "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model",
+        "gen_ai.token.type", "otel.metric.overflow", "server.address", "server.port", "url.path",
+    ]
 }
 
 extension ModelReading {

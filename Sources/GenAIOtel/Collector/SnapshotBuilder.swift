@@ -84,7 +84,7 @@ private struct ServerPoints {
     }
 
     private mutating func add(_ entry: ReadingStore.Entry) {
-        let server = entry.reading.server.attributes
+        let server = entry.reading.server.pointAttributes
         up.append(NumberPoint(server, .int(entry.reading.isUp ? 1 : 0)))
         if let count = entry.reading.modelsLoaded { modelsLoaded.append(NumberPoint(server, .int(count))) }
         for model in entry.reading.models {
@@ -107,9 +107,11 @@ private struct ServerPoints {
 
 extension ServerIdentity {
     /// The attributes that tell servers apart (`server.address` and `server.port`: OpenTelemetry semantic conventions).
-    fileprivate var attributes: [Attribute] {
+    fileprivate var pointAttributes: [Attribute] {
         var result = [Attribute("server.address", .string(address)), Attribute("server.port", .int(port))]
         if let engine { result.insert(Attribute("engine", .string(engine)), at: 0) }
+        if let path { result.append(Attribute("url.path", .string(path))) }
+        for (key, value) in attributes.sorted(by: { $0.key < $1.key }) { result.append(Attribute(key, .string(value))) }
         return result
     }
 }

@@ -1,6 +1,6 @@
 // What one look at a model server gives: the plain values that pollers hand on.
 
-/// Which server a reading is from. Its three parts become the attributes of every point.
+/// Which server a reading is from. Its parts become the attributes of every point, so no two servers may have the same.
 public struct ServerIdentity: Sendable, Hashable {
     /// Attribute `engine`: `ollama`, `vllm`, `tgi`, `sglang`, `llama.cpp`, ... or a name of the application's own.
     /// Nil while the engine could not be recognised; the attribute is then left out.
@@ -10,11 +10,25 @@ public struct ServerIdentity: Sendable, Hashable {
     /// Attribute `server.port`.
     public var port: Int
 
+    /// Attribute `url.path`, for servers that share an address and a port; nil leaves it out.
+    public var path: String?
+    /// Further attributes of the application's own, such as `team` or `zone`. One that has the name of an attribute of this
+    /// package is left out.
+    public var attributes: [String: String]
+
     /// Makes an identity; no part is checked here.
-    public init(engine: String?, address: String, port: Int) {
+    public init(
+        engine: String?,
+        address: String,
+        port: Int,
+        path: String? = nil,
+        attributes: [String: String] = [:]
+    ) {
         self.engine = engine
         self.address = address
         self.port = port
+        self.path = path
+        self.attributes = attributes
     }
 }
 
