@@ -7,18 +7,31 @@ import Testing
 
 @Suite("DeltaTemporality")
 struct DeltaTemporalityTests {
-    private let since = Accumulation(start: 100, .cumulative)
     private let attributes = [Attribute("gen_ai.request.model", .string("m"))]
 
-    private func snapshot(time: UInt64, count: Int, buckets: ArraySlice<UInt64>, sum: Double) -> MetricSnapshot {
+    private func snapshot(
+        time: UInt64,
+        count: Int,
+        buckets: ArraySlice<UInt64>,
+        sum: Double,
+        start: UInt64 = 100
+    ) -> MetricSnapshot {
         let total = buckets.reduce(0, +)
-        let point = HistogramPoint(attributes, bucketCounts: buckets, count: total, sum: sum, range: 0.5...3)
+        let point = HistogramPoint(
+            attributes,
+            bounds: [1],
+            bucketCounts: buckets,
+            count: total,
+            sum: sum,
+            range: 0.5...3,
+            start: start
+        )
         return MetricSnapshot(
             time: time,
             metrics: [
                 Metric(.requestsRunning, [NumberPoint([], .int(4))]),
-                Metric(.requests, .sum([NumberPoint(attributes, .int(count))], since)),
-                Metric(.requestDuration, .histogram([point], bounds: [1], since)),
+                Metric(.requests, .sum([NumberPoint(attributes, .int(count), start: start)], .cumulative)),
+                Metric(.requestDuration, .histogram([point], .cumulative)),
             ]
         )
     }
@@ -29,17 +42,21 @@ struct DeltaTemporalityTests {
         let first = snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5)
         let firstDelta = temporality.next(first)
         #expect(firstDelta.metrics[0] == first.metrics[0])
-        #expect(
-            firstDelta.metrics[1].data
-                == .sum([NumberPoint(attributes, .int(3))], Accumulation(start: 100, .delta))
-        )
+        #expect(firstDelta.metrics[1].data == .sum([NumberPoint(attributes, .int(3), start: 100)], .delta))
 
         let second = temporality.next(snapshot(time: 300, count: 5, buckets: [2, 3], sum: 10))
-        let point = HistogramPoint(attributes, bucketCounts: [0, 2], count: 2, sum: 5.5, range: nil)
-        let interval = Accumulation(start: 200, .delta)
+        let point = HistogramPoint(
+            attributes,
+            bounds: [1],
+            bucketCounts: [0, 2],
+            count: 2,
+            sum: 5.5,
+            range: nil,
+            start: 200
+        )
         #expect(second.time == 300)
-        #expect(second.metrics[1].data == .sum([NumberPoint(attributes, .int(2))], interval))
-        #expect(second.metrics[2].data == .histogram([point], bounds: [1], interval))
+        #expect(second.metrics[1].data == .sum([NumberPoint(attributes, .int(2), start: 200)], .delta))
+        #expect(second.metrics[2].data == .histogram([point], .delta))
     }
 
     @Test("what is taken back is part of the next delta; what is older than the last one is not")
@@ -50,7 +67,21 @@ struct DeltaTemporalityTests {
         temporality.takeBack(time: 200)
         temporality.takeBack(time: 300)
         let next = temporality.next(snapshot(time: 400, count: 5, buckets: [2, 3], sum: 10))
-        #expect(next.metrics[1].data == .sum([NumberPoint(attributes, .int(2))], Accumulation(start: 200, .delta)))
+        #expect(next.metrics[1].data == .sum([NumberPoint(attributes, .int(2), start: 200)], .delta))
+    }
+
+    @Test("what has started anew counts in whole, from its own start")
+    func restart() {
+        var temporality = DeltaTemporality()
+        _ = temporality.next(snapshot(time: 200, count: 3, buckets: [2, 1], sum: 4.5))
+        let next = temporality.next(snapshot(time: 300, count: 5, buckets: [2, 3], sum: 10, start: 250))
+        #expect(next.metrics[1].data == .sum([NumberPoint(attributes, .int(5), start: 250)], .delta))
+        guard case .histogram(let points, .delta) = next.metrics[2].data else {
+            Issue.record("no histogram")
+            return
+        }
+        #expect(points.map(\.count) == [5])
+        #expect(points.map(\.start) == [250])
     }
 
     @Test("series in which nothing was counted are left out")

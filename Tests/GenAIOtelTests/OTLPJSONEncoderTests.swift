@@ -58,13 +58,29 @@ struct OTLPJSONEncoderTests {
     @Test("sums and histograms carry their start, temporality and buckets")
     func accumulated() {
         let model = [Attribute("gen_ai.request.model", .string("m"))]
-        let histogram = HistogramPoint(model, bucketCounts: [1, 0, 2], count: 3, sum: 4.5, range: 0.5...3)
-        let interval = HistogramPoint([], bucketCounts: [1, 0, 0], count: 1, sum: 0.25, range: nil)
+        let histogram = HistogramPoint(
+            model,
+            bounds: [0.75, 2],
+            bucketCounts: [1, 0, 2],
+            count: 3,
+            sum: 4.5,
+            range: 0.5...3,
+            start: 7
+        )
+        let interval = HistogramPoint(
+            [],
+            bounds: [0.75, 2],
+            bucketCounts: [1, 0, 0],
+            count: 1,
+            sum: 0.25,
+            range: nil,
+            start: 7
+        )
         let text = json([
-            Metric(.requests, .sum([NumberPoint(model, .int(3))], Accumulation(start: 7, .cumulative))),
+            Metric(.requests, .sum([NumberPoint(model, .int(3), start: 7)], .cumulative)),
             Metric(
                 .requestDuration,
-                .histogram([histogram, interval], bounds: [0.75, 2], Accumulation(start: 7, .delta))
+                .histogram([histogram, interval], .delta)
             ),
         ])
         #expect(

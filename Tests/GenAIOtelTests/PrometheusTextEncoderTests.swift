@@ -26,17 +26,24 @@ struct PrometheusTextEncoderTests {
         let kind = [
             Attribute("gen_ai.request.model", .string("gpt-4")), Attribute("gen_ai.operation.name", .string("chat")),
         ]
-        let since = Accumulation(start: 0, .cumulative)
         let failed = kind + [Attribute("error.type", .string("Overloaded"))]
-        let histogram = HistogramPoint(kind, bucketCounts: [1, 0, 2, 3], count: 6, sum: 12.5, range: 0.1...9)
+        let histogram = HistogramPoint(
+            kind,
+            bounds: [0.001, 1, 2.5],
+            bucketCounts: [1, 0, 2, 3],
+            count: 6,
+            sum: 12.5,
+            range: 0.1...9,
+            start: 0
+        )
         let server = [Attribute("server.address", .string("::1")), Attribute("server.port", .int(8000))]
         #expect(
             text([
                 Metric(.kvCacheUsage, [NumberPoint([Attribute("model", .string("gpt-4"))], .double(75.5))]),
                 Metric(.requestsWaiting, [NumberPoint([], .int(-3)), NumberPoint(server, .int(10))]),
                 Metric(.modelVRAM, [NumberPoint([.overflow], .double(1e16))]),
-                Metric(.requests, .sum([NumberPoint(kind, .int(.max)), NumberPoint(failed, .int(1))], since)),
-                Metric(.timeToFirstToken, .histogram([histogram], bounds: [0.001, 1, 2.5], since)),
+                Metric(.requests, .sum([NumberPoint(kind, .int(.max)), NumberPoint(failed, .int(1))], .cumulative)),
+                Metric(.timeToFirstToken, .histogram([histogram], .cumulative)),
             ])
                 == """
                 # HELP target_info Attributes of the process that reports these metrics
@@ -77,10 +84,16 @@ struct PrometheusTextEncoderTests {
 
     @Test("a histogram without attributes has le alone")
     func noAttributes() {
-        let point = HistogramPoint([], bucketCounts: [1, 0], count: 1, sum: 1, range: nil)
-        let text = text([
-            Metric(.requestDuration, .histogram([point], bounds: [1], Accumulation(start: 0, .cumulative)))
-        ])
+        let point = HistogramPoint(
+            [],
+            bounds: [1],
+            bucketCounts: [1, 0],
+            count: 1,
+            sum: 1,
+            range: nil,
+            start: 0
+        )
+        let text = text([Metric(.requestDuration, .histogram([point], .cumulative))])
         #expect(text.contains("_bucket{le=\"1\"} 1\n"))
         #expect(text.contains("_seconds_sum 1\n"))
         #expect(text.contains("_seconds_count 1\n"))

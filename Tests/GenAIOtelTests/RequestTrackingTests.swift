@@ -270,6 +270,6 @@ func counts(of metrics: ServerMetricsCollector) -> [String: Int] {
 /// The points of one histogram in a snapshot taken now.
 func histogram(_ descriptor: MetricDescriptor, of metrics: ServerMetricsCollector) -> [HistogramPoint] {
     let metric = metrics.snapshot(time: 1).metrics.first { $0.descriptor == descriptor }
-    if case .histogram(let points, _, _) = metric?.data { return points }
+    if case .histogram(let points, _) = metric?.data { return points }
     return []
 }

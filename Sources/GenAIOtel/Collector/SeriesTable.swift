@@ -2,106 +2,57 @@
 
 /// Values by key, with a limit and one slot that all keys beyond it share.
 ///
-/// An index that changes only when a series comes or goes stands beside flat arrays. A snapshot shares them all; the
-/// first write after it copies the values, one `memcpy`, and not the dictionary, which would rehash every key. Keys that
-/// come again are mostly found by ``PositionHints``, without the dictionary.
-struct SeriesTable<Key: SeriesKey, Value: Sendable>: Sendable {
-    /// Where a key's value is kept.
-    enum Slot: Equatable {
-        case own(Int)
-        /// The shared slot; `isFirst` when this key was the first to need it.
-        case overflow(Int, isFirst: Bool)
-
-        var isFirstOverflow: Bool {
-            if case .overflow(_, let isFirst) = self { isFirst } else { false }
-        }
-
-        /// Stays the same until a key is removed.
-        var position: Int {
-            switch self {
-            case .own(let position), .overflow(let position, _): position
-            }
-        }
-    }
-
+/// The index from key to position changes only when a series comes or goes, and a snapshot does not take it.
+struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// What a snapshot takes: the attributes of each series, made once, and its value.
     struct Series: Sendable {
-        fileprivate(set) var attributes: [[Attribute]] = []
-        fileprivate(set) var values: [Value] = []
+        fileprivate(set) var attributes = PagedArray<[Attribute]>()
+        fileprivate(set) var values = PagedArray<Value>()
     }
 
     private(set) var series = Series()
-    private var index: [Key: Int] = [:]
-    private var hints = PositionHints()
+    private var index: [Key: Int]
     /// The key of each slot; nil for the overflow slot.
-    private var keys: [Key?] = []
-    /// The position of the shared slot; nil until a key needs it.
+    private var keys = PagedArray<Key?>()
+    /// The position of the slot that all keys beyond the limit share; nil until a key needs it.
     private(set) var overflowPosition: Int?
     private let limit: Int
 
     /// - Parameter limit: the number of keys that get a slot of their own; at least 1.
     init(limit: Int) {
         self.limit = max(limit, 1)
+        // An index that grows moves every key, while request handlers wait. Memory that is not used yet costs nothing.
+        index = Dictionary(minimumCapacity: min(self.limit, 4_096))
     }
 
-    /// The keys that have a slot of their own, with their values.
-    var entries: [Key: Value] { index.mapValues { series.values[$0] } }
-
-    /// The value in a slot that ``slot(for:initial:attributes:)`` has just given.
-    subscript(slot: Slot) -> Value {
-        _read { yield series.values[slot.position] }
-        _modify { yield &series.values[slot.position] }
-    }
-
-    /// The value at a slot's position.
+    /// The value at a position that ``position(of:initial:attributes:)`` has given.
     subscript(position: Int) -> Value {
         _read { yield series.values[position] }
         _modify { yield &series.values[position] }
     }
 
-    /// The slot of a key; a new one, holding `initial`, if the key is new and the limit allows it.
-    mutating func slot(for key: Key, initial: Value, attributes: (Key) -> [Attribute]) -> Slot {
-        let hash = key.quickHash
-        if let hinted = hintedPosition(hash, where: { $0 == key }) { return .own(hinted) }
-        if let known = index[key] {
-            hints.note(known, for: hash, keys: index.count)
-            return .own(known)
-        }
-        if index.count < limit {
-            let new = append(key, initial, attributes(key))
-            index[key] = new
-            hints.note(new, for: hash, keys: index.count)
-            return .own(new)
-        }
-        return overflowSlot(initial: initial)
+    /// The position of a key, which stays the same until a key is removed. A key that is new gets a slot that holds
+    /// `initial`, or beyond the limit ``overflowPosition``.
+    mutating func position(of key: Key, initial: Value, attributes: (Key) -> [Attribute]) -> Int {
+        if let known = index[key] { return known }
+        guard index.count < limit else { return sharedPosition(initial: initial) }
+        let new = append(key, initial, attributes(key))
+        index[key] = new
+        return new
     }
 
-    /// The position of a key that was looked up before, mostly; nil if the key must be looked up.
-    ///
-    /// - Parameter isKey: whether it is the one that has the quick hash.
-    @inline(__always)
-    func hintedPosition(_ hash: UInt64, where isKey: (Key) -> Bool) -> Int? {
-        keys.withUnsafeBufferPointer { keys in
-            hints.position(hash) { position in
-                // A hint from before a removal may point beyond the end.
-                guard position < keys.count, let key = keys[position] else { return false }
-                return isKey(key)
-            }
-        }
-    }
-
-    /// The slot that all keys beyond the limit share; a new one, holding `initial`, the first time.
-    mutating func overflowSlot(initial: Value) -> Slot {
-        if let overflowPosition { return .overflow(overflowPosition, isFirst: false) }
+    /// The position of the slot that all keys beyond the limit share; it holds `initial` the first time.
+    mutating func sharedPosition(initial: Value) -> Int {
+        if let overflowPosition { return overflowPosition }
         let new = append(nil, initial, [.overflow])
         overflowPosition = new
-        return .overflow(new, isFirst: true)
+        return new
     }
 
     /// Forgets a key; the last slot takes the place that becomes free.
     mutating func remove(_ key: Key) {
         guard let hole = index.removeValue(forKey: key) else { return }
-        let last = series.values.count - 1
+        let last = keys.count - 1
         if hole != last {
             series.values[hole] = series.values[last]
             series.attributes[hole] = series.attributes[last]
@@ -117,6 +68,13 @@ struct SeriesTable<Key: SeriesKey, Value: Sendable>: Sendable {
         keys.append(key)
         series.values.append(value)
         series.attributes.append(attributes)
-        return series.values.count - 1
+        return keys.count - 1
+    }
+}
+
+extension SeriesTable.Series {
+    /// One point for each series.
+    func points(_ point: ([Attribute], Value) -> NumberPoint) -> [NumberPoint] {
+        values.indices.map { point(attributes[$0], values[$0]) }
     }
 }

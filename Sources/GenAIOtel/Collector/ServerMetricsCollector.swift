@@ -15,13 +15,13 @@ public final class ServerMetricsCollector: Sendable {
         var requestsMax: Int?
         var kvCacheUsage: SeriesTable<String, Double>
         var requests: RequestStore
-        var readings: ReadingStore
+        var polled: PolledServers
 
         /// What the application has set and what is tracked are apart, so that setting a count can't upset the tracking.
         var totalRunning: Int { requestsRunning.addingAsCount(requests.running) }
         var totalWaiting: Int { requestsWaiting.addingAsCount(requests.waiting) }
 
-        /// What a snapshot needs, without the indexes: they are not to be copied when a series is added meanwhile.
+        /// What a snapshot needs: references and numbers.
         var values: CollectorValues {
             CollectorValues(
                 kvCacheUsage: kvCacheUsage.series,
@@ -29,32 +29,35 @@ public final class ServerMetricsCollector: Sendable {
                 requestsWaiting: totalWaiting,
                 requestsMax: requestsMax,
                 requests: requests.values,
-                servers: readings.entries
+                servers: polled.servers
             )
         }
     }
 
+    /// Held for a few stores at a time, whatever the number of models, servers and points.
     let state: Locked<State>
-    let log: Log
+    /// Held while the list of polled servers is made anew. Who sets values never waits for it.
+    private let recording = Locked(())
     /// The time source's monotonic clock. A closure, because reading it through the protocol copies the source each time.
     let nanoseconds: @Sendable () -> UInt64
     private let timeSource: any TimeSource
     private let invalidInput: FailureLog
+    let cardinality: CardinalityWarnings
     /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
     package let startTime: UInt64
 
     /// - Parameter cardinalityLimit: how many models each metric tells apart; at least 1.
     package init(cardinalityLimit: Int, log: Log, timeSource: any TimeSource = SystemTimeSource()) {
-        self.log = log
         self.timeSource = timeSource
         nanoseconds = timeSource.monotonicClock
         startTime = timeSource.unixNanoseconds
         invalidInput = FailureLog(log: log, timeSource: timeSource)
+        cardinality = CardinalityWarnings(log, limit: cardinalityLimit)
         state = Locked(
             State(
                 kvCacheUsage: SeriesTable(limit: cardinalityLimit),
                 requests: RequestStore(limit: cardinalityLimit),
-                readings: ReadingStore(limit: cardinalityLimit)
+                polled: PolledServers(limit: cardinalityLimit)
             )
         )
     }
@@ -73,20 +76,16 @@ public final class ServerMetricsCollector: Sendable {
         guard !model.isEmpty else {
             return invalidInput.failed(.warning, "KV-cache usage without a model's name is ignored")
         }
-        // Not cut in any case: that would retain and release the name, 13 ns of 40.
+        // Only long names are cut: cutting always would retain and release the name.
         guard model.utf8.count <= Attribute.longestValue else {
             return setKVCacheUsage(model: Attribute.cut(model), percent: percent)
         }
-        let isFirstOverflow = state.withLock { state in
-            let slot = state.kvCacheUsage.slot(for: model, initial: 0) { [Attribute("model", .string($0))] }
-            state.kvCacheUsage[slot] = percent
-            return slot.isFirstOverflow
+        let isOverflow = state.withLock { state in
+            let position = state.kvCacheUsage.position(of: model, initial: 0) { [Attribute("model", .string($0))] }
+            state.kvCacheUsage[position] = percent
+            return position == state.kvCacheUsage.overflowPosition
         }
-        if isFirstOverflow {
-            log.warning(
-                "More models than the cardinality limit allows: new ones share a point with otel.metric.overflow"
-            )
-        }
+        if isOverflow { cardinality.warn(of: .models) }
     }
 
     /// Forgets a model's KV-cache usage: it is no longer exported. Unknown names are ignored.
@@ -97,8 +96,14 @@ public final class ServerMetricsCollector: Sendable {
 
     /// The KV-cache usage in percent that the application has set, by model.
     public var kvCacheUsage: [String: Double] {
-        // The table is copied under the lock (a few references), the dictionary built outside it.
-        state.withLock { $0.kvCacheUsage }.entries
+        let series = state.withLock { $0.kvCacheUsage.series }
+        var result: [String: Double] = [:]
+        for position in series.values.indices {
+            // The point that stands for the models beyond the limit has no name.
+            guard case .string(let model) = series.attributes[position].first?.value else { continue }
+            result[model] = series.values[position]
+        }
+        return result
     }
 
     // MARK: Requests
@@ -146,26 +151,46 @@ public final class ServerMetricsCollector: Sendable {
     // MARK: Polled servers
 
     /// The newest reading of every polled server, in the order in which the servers were first seen.
-    public var readings: [ServerReading] { state.withLock { $0.readings }.newest }
+    public var readings: [ServerReading] { state.withLock { $0.polled.servers }.map(\.reading) }
 
     /// Takes over what a poller has read; it replaces the earlier reading of the same server.
     ///
     /// `instrument()` connects its own pollers to this. An application that polls servers by itself calls it too.
-    /// Names are cut to 256 bytes, percentages and counts brought into range, what means nothing is left out.
+    /// Names are cut to 256 bytes, percentages and counts brought into range, what means nothing is left out. Thread-safe;
+    /// nobody who sets values waits for it, however many models the reading has.
+    ///
+    /// ```swift
+    /// let server = ServerIdentity(engine: "mine", address: "gpu-1", port: 8000)
+    /// metrics.record(ServerReading(server: server, models: [ModelReading(model: "llama-3", requestsRunning: 3)]))
+    /// ```
     public func record(_ reading: ServerReading) {
         let reading = reading.sanitized()
-        let now = timeSource.now
-        let firstOverflow = state.withLock { $0.readings.record(reading, at: now) }
-        if let firstOverflow { log.warning(firstOverflow) }
+        let isWithinLimit = changePolled { $0.record(reading, at: timeSource.now) }
+        if !isWithinLimit { cardinality.warn(of: .polled) }
     }
 
     /// Takes back everything that was recorded of a server: from now on it has no points, not even `gen_ai.server.up`.
     ///
     /// For an application that polls by itself and will not ask this server again, or that knows it under another identity
     /// from now on. Unknown servers are ignored. Thread-safe.
+    ///
+    /// ```swift
+    /// metrics.withdraw(ServerIdentity(engine: "mine", address: "gpu-1", port: 8000))
+    /// ```
     public func withdraw(_ server: ServerIdentity) {
         let server = server.sanitized()
-        state.withLock { $0.readings.withdraw(server) }
+        changePolled { $0.withdraw(server) }
+    }
+
+    /// Makes the new list beside the old one, and exchanges the two in one step.
+    private func changePolled<Result>(_ change: (inout PolledServers) -> Result) -> Result {
+        recording.withLock { _ in
+            var polled = state.withLock { $0.polled }
+            let result = change(&polled)
+            // The old list comes out here, so that it is freed without the lock.
+            state.withLock { swap(&$0.polled, &polled) }
+            return result
+        }
     }
 
     // MARK: Export
@@ -174,11 +199,7 @@ public final class ServerMetricsCollector: Sendable {
     ///
     /// - Parameter time: what the snapshot is stamped with, in nanoseconds since 1970.
     package func snapshot(time: UInt64) -> MetricSnapshot {
-        let now = timeSource.now
-        let values = state.withLock { state in
-            state.readings.forgetDeparted(at: now)
-            return state.values
-        }
-        return SnapshotBuilder(values, startTime: startTime).build(time: time)
+        let values = state.withLock { $0.values }
+        return SnapshotBuilder(values, startTime: startTime, now: timeSource.now).build(time: time)
     }
 }

@@ -7,18 +7,21 @@ extension ServerReading {
     func sanitized() -> ServerReading {
         let server = server.sanitized()
         guard isUp else { return .down(server) }
-
         var models: [ModelReading] = []
         var positions: [String?: Int] = [:]
-        for model in self.models.map({ $0.sanitized() }) {
-            if let position = positions[model.model] {
-                models[position] = models[position].merged(with: model)
+        for model in self.models {
+            // An empty name counts as none.
+            let name = model.model?.isEmpty == false ? model.model.map(Attribute.cut) : nil
+            if let position = positions[name] {
+                models[position].figures = models[position].figures.merged(with: model.figures.clamped)
             } else {
-                positions[model.model] = models.count
-                models.append(model)
+                positions[name] = models.count
+                models.append(ModelReading(model: name, figures: model.figures.clamped))
             }
         }
-        return ServerReading(server: server, modelsLoaded: modelsLoaded.map { max($0, 0) }, models: models)
+        var result = ServerReading(server: server, models: models)
+        result.figures = figures.clamped
+        return result
     }
 }
 
@@ -42,47 +45,14 @@ extension ServerIdentity {
         "engine", "error.type", "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model",
         "gen_ai.token.type", "otel.metric.overflow", "server.address", "server.port", "url.path",
     ]
-}
 
-extension ModelReading {
-    /// The entry with its name cut and its figures in range. An empty name counts as none.
-    func sanitized() -> ModelReading {
-        ModelReading(
-            model: model?.isEmpty == false ? model.map(Attribute.cut) : nil,
-            kvCacheUsage: kvCacheUsage.flatMap(\.asPercentage),
-            vram: vram.map { max($0, 0) },
-            requestsRunning: requestsRunning.map { max($0, 0) },
-            requestsWaiting: requestsWaiting.map { max($0, 0) },
-            requestsMax: requestsMax.map { max($0, 0) }
-        )
-    }
-
-    /// Two entries as one: counts and bytes add up, of the usages the higher one counts.
-    func merged(with other: ModelReading) -> ModelReading {
-        func sum(_ figure: KeyPath<ModelReading, Int?>) -> Int? {
-            guard let left = self[keyPath: figure], let right = other[keyPath: figure] else {
-                return self[keyPath: figure] ?? other[keyPath: figure]
-            }
-            return left.addingAsCount(right)
-        }
-        return ModelReading(
-            model: model,
-            kvCacheUsage: [kvCacheUsage, other.kvCacheUsage].compactMap(\.self).max(),
-            vram: sum(\.vram),
-            requestsRunning: sum(\.requestsRunning),
-            requestsWaiting: sum(\.requestsWaiting),
-            requestsMax: sum(\.requestsMax)
-        )
-    }
-
-    /// What a model that is gone reports: 0 for each figure it had. No maximum: queries divide by it.
-    var zeroed: ModelReading {
-        ModelReading(
-            model: model,
-            kvCacheUsage: kvCacheUsage.map { _ in 0 },
-            vram: vram.map { _ in 0 },
-            requestsRunning: requestsRunning.map { _ in 0 },
-            requestsWaiting: requestsWaiting.map { _ in 0 }
-        )
+    /// The attributes that tell servers apart (`server.address`, `server.port`, `url.path`: OpenTelemetry semantic
+    /// conventions).
+    var pointAttributes: [Attribute] {
+        var result = engine.map { [Attribute("engine", .string($0))] } ?? []
+        result += [Attribute("server.address", .string(address)), Attribute("server.port", .int(port))]
+        if let path { result.append(Attribute("url.path", .string(path))) }
+        for (key, value) in attributes.sorted(by: { $0.key < $1.key }) { result.append(Attribute(key, .string(value))) }
+        return result
     }
 }

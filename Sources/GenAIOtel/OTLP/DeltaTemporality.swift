@@ -1,5 +1,7 @@
 // From what was counted since the beginning to what was counted since the last export.
 
+import GenAISupport
+
 /// Turns cumulative snapshots into delta ones (OpenTelemetry metrics data model, "Temporality").
 ///
 /// The snapshot before is kept and subtracted, so the intervals of what is made follow one another without gap or overlap.
@@ -29,52 +31,54 @@ struct DeltaTemporality: Sendable {
     }
 
     private func delta(_ current: MetricData, since previous: MetricData?) -> MetricData {
+        // A series that started after the last export counts from its own start.
+        func start(_ own: UInt64) -> UInt64 { max(last?.time ?? own, own) }
         switch current {
         case .gauge:
             return current
-        case .sum(let points, let accumulation):
+        case .sum(let points, _):
             var earlier: [[Attribute]: NumberPoint] = [:]
             if case .sum(let points, _) = previous { for point in points { earlier[point.attributes] = point } }
-            let deltas = points.compactMap { point in point.delta(since: earlier[point.attributes]) }
-            return .sum(deltas, interval(accumulation))
-        case .histogram(let points, let bounds, let accumulation):
-            var earlier: [[Attribute]: HistogramPoint] = [:]
-            if case .histogram(let points, _, _) = previous {
-                for point in points { earlier[point.attributes] = point }
+            let deltas = points.compactMap { point in
+                point.delta(since: earlier[point.attributes], start: start(point.start))
             }
-            let deltas = points.compactMap { point in point.delta(since: earlier[point.attributes]) }
-            return .histogram(deltas, bounds: bounds, interval(accumulation))
+            return .sum(deltas, .delta)
+        case .histogram(let points, _):
+            var earlier: [[Attribute]: HistogramPoint] = [:]
+            if case .histogram(let points, _) = previous { for point in points { earlier[point.attributes] = point } }
+            let deltas = points.compactMap { point in
+                point.delta(since: earlier[point.attributes], start: start(point.start))
+            }
+            return .histogram(deltas, .delta)
         }
-    }
-
-    private func interval(_ accumulation: Accumulation) -> Accumulation {
-        Accumulation(start: last?.time ?? accumulation.start, .delta)
     }
 }
 
 extension NumberPoint {
-    /// Nil if nothing was counted.
-    fileprivate func delta(since earlier: NumberPoint?) -> NumberPoint? {
+    /// Nil if nothing was counted. What has started anew since, counts in whole.
+    fileprivate func delta(since earlier: NumberPoint?, start: UInt64) -> NumberPoint? {
+        let earlier = earlier?.start == self.start ? earlier : nil
         let value: NumberValue =
             switch (self.value, earlier?.value) {
             case (.int(let new), .int(let old)): .int(new.subtractingAsCount(old))
             case (.double(let new), .double(let old)): .double(max(new - old, 0))
             case (let new, _): new
             }
-        return value == .int(0) || value == .double(0) ? nil : NumberPoint(attributes, value)
+        return value == .int(0) || value == .double(0) ? nil : NumberPoint(attributes, value, start: start)
     }
 }
 
 extension HistogramPoint {
-    /// Nil if nothing was counted.
-    fileprivate func delta(since earlier: HistogramPoint?) -> HistogramPoint? {
-        guard let earlier else { return HistogramPoint(attributes, bucketCounts, count: count, sum: sum) }
-        guard count > earlier.count else { return nil }
-        let counts = zip(bucketCounts, earlier.bucketCounts).map { $0.subtractingSaturated($1) }
-        return HistogramPoint(attributes, counts[...], count: count - earlier.count, sum: max(sum - earlier.sum, 0))
-    }
-
-    private init(_ attributes: [Attribute], _ counts: ArraySlice<UInt64>, count: UInt64, sum: Double) {
-        self.init(attributes, bucketCounts: counts, count: count, sum: sum, range: nil)
+    /// Nil if nothing was counted. What has started anew since, or has other bounds, counts in whole.
+    fileprivate func delta(since earlier: HistogramPoint?, start: UInt64) -> HistogramPoint? {
+        var result = self
+        result.range = nil
+        result.start = start
+        if let earlier, earlier.start == self.start, earlier.bounds == bounds {
+            result.count = count.subtractingSaturated(earlier.count)
+            result.sum = max(sum - earlier.sum, 0)
+            result.bucketCounts = zip(bucketCounts, earlier.bucketCounts).map { $0.subtractingSaturated($1) }[...]
+        }
+        return result.count > 0 ? result : nil
     }
 }

@@ -55,7 +55,7 @@ package struct PrometheusTextEncoder: Sendable {
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points), .sum(let points, _): 256 + 160 * points.count
-        case .histogram(let points, let bounds, _): 256 + 192 * (bounds.count + 3) * points.count
+        case .histogram(let points, _): points.reduce(256) { $0 + 192 * ($1.bounds.count + 3) }
         }
     }
 }
@@ -72,11 +72,11 @@ extension TextWriter {
             let name = name + "_total"
             header(name, type: "counter", help: help)
             list(points, separator: "") { $0.sample(name, $1) }
-        case .histogram(let points, let bounds, _):
+        case .histogram(let points, _):
             let name = metric.descriptor.unit == "s" ? name + "_seconds" : name
             header(name, type: "histogram", help: help)
-            let bounds = bounds.map(Self.bound) + [Array("+Inf".utf8)]
-            list(points, separator: "") { $0.histogram(name, bounds, $1) }
+            var bounds = BoundTexts()
+            list(points, separator: "") { $0.histogram(name, bounds.texts(of: $1.bounds), $1) }
         }
     }
 
@@ -149,7 +149,21 @@ extension TextWriter {
         append("\n")
     }
 
-    private static func bound(_ bound: Double) -> [UInt8] {
+    fileprivate static func bound(_ bound: Double) -> [UInt8] {
         bytes(capacity: 32) { $0.double(bound, wholeWithoutPoint: true) }
+    }
+}
+
+/// The values of the label `le`, made once for points with the same bounds, which follow one another.
+private struct BoundTexts {
+    private var bounds: [Double]?
+    private var texts: [[UInt8]] = []
+
+    mutating func texts(of bounds: [Double]) -> [[UInt8]] {
+        if self.bounds != bounds {
+            self.bounds = bounds
+            texts = bounds.map(TextWriter.bound) + [Array("+Inf".utf8)]
+        }
+        return texts
     }
 }

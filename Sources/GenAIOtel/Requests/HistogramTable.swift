@@ -8,7 +8,7 @@
 struct HistogramTable: Sendable {
     private static let seriesPerPage = 32
 
-    /// Where what stands in a series' part of its page. Sum, minimum and maximum are in nanoseconds: whole numbers add up
+    /// Layout of one series within its page. Sum, minimum and maximum are in nanoseconds: whole numbers add up
     /// exactly, in any order.
     private enum Word {
         static let count = 0
@@ -51,12 +51,14 @@ struct HistogramTable: Sendable {
 
     /// One point for each series that has a value.
     ///
-    /// - Parameter attributes: those of each series, by its number.
-    func points(_ attributes: [[Attribute]]) -> [HistogramPoint] {
-        attributes.indices.compactMap { point($0, attributes[$0]) }
+    /// - Parameters:
+    ///   - attributes: those of each series, by its number.
+    ///   - start: when counting began, in nanoseconds since 1970.
+    func points(_ attributes: PagedArray<[Attribute]>, start: UInt64) -> [HistogramPoint] {
+        attributes.indices.compactMap { point($0, attributes[$0], start) }
     }
 
-    private func point(_ series: Int, _ attributes: [Attribute]) -> HistogramPoint? {
+    private func point(_ series: Int, _ attributes: [Attribute], _ start: UInt64) -> HistogramPoint? {
         let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
         guard page < pages.count else { return nil }
         let first = place * wordsPerSeries
@@ -64,10 +66,12 @@ struct HistogramTable: Sendable {
         guard words[first + Word.count] > 0 else { return nil }
         return HistogramPoint(
             attributes,
+            bounds: bounds,
             bucketCounts: words[(first + Word.firstBucket)...],
             count: words[first + Word.count],
             sum: Self.seconds(words[first + Word.sum]),
-            range: Self.seconds(words[first + Word.minimum])...Self.seconds(words[first + Word.maximum])
+            range: Self.seconds(words[first + Word.minimum])...Self.seconds(words[first + Word.maximum]),
+            start: start
         )
     }
 

@@ -1,29 +1,25 @@
 // What the collector knows of tracked requests: how many there are, and how those ended that have.
 
+import GenAISupport
+
 /// Counts and histograms of tracked requests.
 ///
 /// A request's kind is looked up once, when it arrives; what is recorded later goes straight to that kind's numbers. Kinds
 /// and outcomes are never removed, so that their positions stay valid.
 struct RequestStore: Sendable {
     /// What the histograms of tokens tell apart.
-    struct Kind: SeriesKey {
+    private struct Kind: Hashable {
         var model: String
         var operation: String
 
-        var quickHash: UInt64 { Self.quickHash(model, operation) }
-
-        static func quickHash(_ model: String, _ operation: String) -> UInt64 {
-            model.quickHash ^ operation.quickHash.quicklyMixed
-        }
-
-        /// Cut to what an attribute may hold.
-        init(model: String, operation: String) {
-            self.model = Attribute.cut(model)
-            self.operation = Attribute.cut(operation)
+        // By hand: the compiler's own function is not specialised for the lookup.
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(model)
+            hasher.combine(operation)
         }
 
         /// An empty name is left out: the request counts all the same.
-        fileprivate var attributes: [Attribute] {
+        var attributes: [Attribute] {
             [Attribute("gen_ai.request.model", .string(model)), Attribute("gen_ai.operation.name", .string(operation))]
                 .filter { $0.value != .string("") }
         }
@@ -37,22 +33,21 @@ struct RequestStore: Sendable {
     }
 
     /// What counters and durations tell apart.
-    struct Outcome: SeriesKey {
-        /// Position in the table of kinds.
-        var kind: Int
+    private struct Outcome: Hashable {
+        var kindPosition: Int
         /// Nil for a request that ended well.
         var errorType: String?
-
-        var quickHash: UInt64 { (errorType?.quickHash ?? 0) ^ UInt64(truncatingIfNeeded: kind).quicklyMixed }
     }
 
     /// What a snapshot needs, without the indexes.
     struct Values: Sendable {
-        fileprivate(set) var kinds: [[Attribute]]
-        fileprivate(set) var outcomes: SeriesTable<Outcome, Int>.Series
-        fileprivate(set) var duration: HistogramTable
-        fileprivate(set) var timeToFirstToken: HistogramTable
-        fileprivate(set) var timePerOutputToken: HistogramTable
+        /// The attributes of each kind.
+        var kinds: PagedArray<[Attribute]>
+        var outcomeAttributes: PagedArray<[Attribute]>
+        var counts: PagedArray<Int>
+        var duration: HistogramTable
+        var timeToFirstToken: HistogramTable
+        var timePerOutputToken: HistogramTable
     }
 
     var running = 0
@@ -66,7 +61,6 @@ struct RequestStore: Sendable {
     private var timePerOutputToken = HistogramTable.timePerOutputToken
     /// The name of a type takes an allocation to make, and a program has few types of errors.
     private var errorTypes: [ObjectIdentifier: String] = [:]
-    private var hasOverflowed = false
 
     /// - Parameter limit: the most kinds, and the most outcomes.
     init(limit: Int) {
@@ -77,55 +71,51 @@ struct RequestStore: Sendable {
     var values: Values {
         Values(
             kinds: kinds.series.attributes,
-            outcomes: outcomes.series,
+            outcomeAttributes: outcomes.series.attributes,
+            counts: outcomes.series.values,
             duration: duration,
             timeToFirstToken: timeToFirstToken,
             timePerOutputToken: timePerOutputToken
         )
     }
 
-    /// The position of a kind, for the calls below; `isOverflow` when this is the first thing beyond the limit.
-    mutating func kind(_ model: String, _ operation: String) -> (position: Int, isOverflow: Bool) {
-        // Without making a `Kind`, which would retain and release its strings.
-        let hash = Kind.quickHash(model, operation)
-        if let known = kinds.hintedPosition(hash, where: { $0.model == model && $0.operation == operation }) {
-            return (known, false)
-        }
-        let slot = kinds.slot(for: Kind(model: model, operation: operation), initial: nil, attributes: \.attributes)
-        return (slot.position, isFirstOverflow(slot))
+    /// The position of a kind, for the calls below. The names are cut to what an attribute may hold.
+    mutating func kindPosition(_ model: String, _ operation: String) -> Int {
+        kinds.position(of: Kind(model: model, operation: operation), initial: nil, attributes: \.attributes)
     }
 
-    mutating func recordFirstToken(nanoseconds: UInt64, kind: Int) {
-        timeToFirstToken.record(nanoseconds: nanoseconds, in: kind)
+    /// Whether a kind is beyond the limit.
+    func isOverflow(kindPosition: Int) -> Bool { kindPosition == kinds.overflowPosition }
+
+    mutating func recordFirstToken(nanoseconds: UInt64, kindPosition: Int) {
+        timeToFirstToken.record(nanoseconds: nanoseconds, in: kindPosition)
     }
 
-    mutating func recordTimePerOutputToken(nanoseconds: UInt64, kind: Int) {
-        timePerOutputToken.record(nanoseconds: nanoseconds, in: kind)
+    mutating func recordTimePerOutputToken(nanoseconds: UInt64, kindPosition: Int) {
+        timePerOutputToken.record(nanoseconds: nanoseconds, in: kindPosition)
     }
 
     /// Counts a request that has ended.
     ///
-    /// - Returns: whether this is the first thing beyond the limit.
-    mutating func recordEnd(nanoseconds: UInt64, kind: Int, failure: Failure?) -> Bool {
-        let (position, isOverflow) = outcome(kind, failure)
+    /// - Returns: whether it is counted beyond the limit.
+    mutating func recordEnd(nanoseconds: UInt64, kindPosition: Int, failure: Failure?) -> Bool {
+        let position = outcomePosition(kindPosition, failure)
         outcomes[position] = outcomes[position].addingAsCount(1)
         duration.record(nanoseconds: nanoseconds, in: position)
-        return isOverflow
+        return position == outcomes.overflowPosition
     }
 
-    private mutating func outcome(_ kind: Int, _ failure: Failure?) -> (position: Int, isOverflow: Bool) {
-        if failure == nil, let known = kinds[kind] { return (known, false) }
-        let key = Outcome(kind: kind, errorType: failure.map { name($0) })
-        let attributes = kinds.series.attributes[kind]
+    private mutating func outcomePosition(_ kindPosition: Int, _ failure: Failure?) -> Int {
+        if failure == nil, let known = kinds[kindPosition] { return known }
         // Requests of a kind beyond the limit are beyond it whatever their outcome.
-        let slot =
-            kind == kinds.overflowPosition
-            ? outcomes.overflowSlot(initial: 0)
-            : outcomes.slot(for: key, initial: 0) { key in
-                attributes + (key.errorType.map { [Attribute("error.type", .string($0))] } ?? [])
-            }
-        if failure == nil { kinds[kind] = slot.position }
-        return (slot.position, isFirstOverflow(slot))
+        guard !isOverflow(kindPosition: kindPosition) else { return outcomes.sharedPosition(initial: 0) }
+        let outcome = Outcome(kindPosition: kindPosition, errorType: failure.map { name($0) })
+        let attributes = kinds.series.attributes[kindPosition]
+        let position = outcomes.position(of: outcome, initial: 0) { outcome in
+            attributes + (outcome.errorType.map { [Attribute("error.type", .string($0))] } ?? [])
+        }
+        if failure == nil { kinds[kindPosition] = position }
+        return position
     }
 
     private mutating func name(_ failure: Failure) -> String {
@@ -137,11 +127,5 @@ struct RequestStore: Sendable {
             errorTypes[ObjectIdentifier(type)] = name
             return name
         }
-    }
-
-    private mutating func isFirstOverflow<Key, Value>(_ slot: SeriesTable<Key, Value>.Slot) -> Bool {
-        guard slot.isFirstOverflow, !hasOverflowed else { return false }
-        hasOverflowed = true
-        return true
     }
 }

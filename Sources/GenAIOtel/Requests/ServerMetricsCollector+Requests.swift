@@ -69,16 +69,10 @@ extension ServerMetricsCollector {
         let arrival = nanoseconds()
         let (position, isOverflow) = state.withLock { state in
             if isWaiting { state.requests.waiting += 1 } else { state.requests.running += 1 }
-            return state.requests.kind(model, operation)
+            let position = state.requests.kindPosition(model, operation)
+            return (position, state.requests.isOverflow(kindPosition: position))
         }
-        if isOverflow { warnOfRequestOverflow() }
-        return ServerRequest(self, kind: position, arrival: arrival, isWaiting: isWaiting)
-    }
-
-    func warnOfRequestOverflow() {
-        log.warning(
-            "More kinds of requests (model, operation, error) than the cardinality limit allows: "
-                + "new ones share a point with otel.metric.overflow"
-        )
+        if isOverflow { cardinality.warn(of: .requests) }
+        return ServerRequest(self, kindPosition: position, arrival: arrival, isWaiting: isWaiting)
     }
 }

@@ -44,45 +44,36 @@ package struct Metric: Sendable, Equatable {
 package enum MetricData: Sendable, Equatable {
     case gauge([NumberPoint])
     /// A sum that never falls.
-    case sum([NumberPoint], Accumulation)
-    /// `bounds` are the upper bounds of all buckets but the last, each inclusive and higher than the one before.
-    case histogram([HistogramPoint], bounds: [Double], Accumulation)
+    case sum([NumberPoint], Temporality)
+    case histogram([HistogramPoint], Temporality)
 
     package var pointCount: Int {
         switch self {
         case .gauge(let points), .sum(let points, _): points.count
-        case .histogram(let points, _, _): points.count
+        case .histogram(let points, _): points.count
         }
     }
 }
 
-/// Over which time a sum or a histogram was collected: from `start` to the snapshot's time.
-package struct Accumulation: Sendable, Equatable {
-    package enum Temporality: Sendable {
-        /// Since the process began to count: `start` never changes.
-        case cumulative
-        /// Since the last export that arrived: `start` is that export's time.
-        case delta
-    }
-
-    /// In nanoseconds since 1970-01-01 UTC.
-    package var start: UInt64
-    package var temporality: Temporality
-
-    package init(start: UInt64, _ temporality: Temporality) {
-        self.start = start
-        self.temporality = temporality
-    }
+/// Over which time a sum or a histogram was collected: from each point's start to the snapshot's time.
+package enum Temporality: Sendable {
+    /// Since counting began: a point's start changes only when what is counted starts anew.
+    case cumulative
+    /// Since the last export that arrived.
+    case delta
 }
 
 /// One value of a gauge or a sum.
 package struct NumberPoint: Sendable, Equatable {
     package var attributes: [Attribute]
     package var value: NumberValue
+    /// When counting began, in nanoseconds since 1970-01-01 UTC; 0 for gauges, which do not count.
+    package var start: UInt64
 
-    package init(_ attributes: [Attribute], _ value: NumberValue) {
+    package init(_ attributes: [Attribute], _ value: NumberValue, start: UInt64 = 0) {
         self.attributes = attributes
         self.value = value
+        self.start = start
     }
 }
 
@@ -95,24 +86,32 @@ package enum NumberValue: Sendable, Equatable {
 /// How many values of one series fell into each bucket.
 package struct HistogramPoint: Sendable, Equatable {
     package var attributes: [Attribute]
+    /// The upper bounds of all buckets but the last, each inclusive and higher than the one before.
+    package var bounds: [Double]
     /// One more than there are bounds. A slice, so that a snapshot shares the memory that the collector counts in.
     package var bucketCounts: ArraySlice<UInt64>
     package var count: UInt64
     package var sum: Double
     /// The smallest and the largest value; nil where it is not known.
     package var range: ClosedRange<Double>?
+    /// When counting began, in nanoseconds since 1970-01-01 UTC.
+    package var start: UInt64
 
     package init(
         _ attributes: [Attribute],
+        bounds: [Double],
         bucketCounts: ArraySlice<UInt64>,
         count: UInt64,
         sum: Double,
-        range: ClosedRange<Double>?
+        range: ClosedRange<Double>?,
+        start: UInt64
     ) {
         self.attributes = attributes
+        self.bounds = bounds
         self.bucketCounts = bucketCounts
         self.count = count
         self.sum = sum
         self.range = range
+        self.start = start
     }
 }

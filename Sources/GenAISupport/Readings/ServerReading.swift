@@ -35,22 +35,34 @@ public struct ServerIdentity: Sendable, Hashable {
 /// The state of one model server at one moment.
 ///
 /// Absent is not zero: a figure that the server does not report is nil, and gives no point.
+///
+/// ```swift
+/// let server = ServerIdentity(engine: "mine", address: "gpu-1", port: 8000)
+/// let model = ModelReading(model: "llama-3", kvCacheUsage: 62.5, requestsRunning: 3, requestsWaiting: 0)
+/// let reading = ServerReading(server: server, models: [model])
+/// ```
 public struct ServerReading: Sendable, Equatable {
     /// The server that was read.
     public var server: ServerIdentity
     /// Whether it could be reached and understood. When false, every other figure is ignored.
     public var isUp: Bool
-    /// Number of models in memory, 0 or more.
-    public var modelsLoaded: Int?
     /// The figures of each model. A server that does not say which model they belong to has one entry with a nil name.
     public var models: [ModelReading]
+    /// The figures of the server as a whole.
+    package var figures = Figures()
+
+    /// Number of models in memory, 0 or more.
+    public var modelsLoaded: Int? {
+        get { figures[int: .modelsLoaded] }
+        set { figures[int: .modelsLoaded] = newValue }
+    }
 
     /// Makes a reading; figures out of range are mended where the reading is recorded, not here.
     public init(server: ServerIdentity, isUp: Bool = true, modelsLoaded: Int? = nil, models: [ModelReading] = []) {
         self.server = server
         self.isUp = isUp
-        self.modelsLoaded = modelsLoaded
         self.models = models
+        self.modelsLoaded = modelsLoaded
     }
 
     /// The reading of a server that could not be reached or understood.
@@ -63,16 +75,33 @@ public struct ServerReading: Sendable, Equatable {
 public struct ModelReading: Sendable, Equatable {
     /// Attribute `model`; nil where the server does not tell.
     public var model: String?
+    package var figures = Figures()
+
     /// KV-cache usage in percent, 0 to 100. For Ollama: the model's share of the GPU memory.
-    public var kvCacheUsage: Double?
+    public var kvCacheUsage: Double? {
+        get { figures[double: .kvCacheUsage] }
+        set { figures[double: .kvCacheUsage] = newValue }
+    }
     /// GPU memory that the model occupies, in bytes.
-    public var vram: Int?
+    public var vram: Int? {
+        get { figures[int: .modelVRAM] }
+        set { figures[int: .modelVRAM] = newValue }
+    }
     /// Requests that are being executed.
-    public var requestsRunning: Int?
+    public var requestsRunning: Int? {
+        get { figures[int: .requestsRunning] }
+        set { figures[int: .requestsRunning] = newValue }
+    }
     /// Requests that wait in the server's queue.
-    public var requestsWaiting: Int?
+    public var requestsWaiting: Int? {
+        get { figures[int: .requestsWaiting] }
+        set { figures[int: .requestsWaiting] = newValue }
+    }
     /// The most requests that the server executes at once.
-    public var requestsMax: Int?
+    public var requestsMax: Int? {
+        get { figures[int: .requestsMax] }
+        set { figures[int: .requestsMax] = newValue }
+    }
 
     /// Makes an entry; what is not given is not reported.
     public init(
@@ -85,9 +114,14 @@ public struct ModelReading: Sendable, Equatable {
     ) {
         self.model = model
         self.kvCacheUsage = kvCacheUsage
-        self.vram = vram
         self.requestsRunning = requestsRunning
         self.requestsWaiting = requestsWaiting
         self.requestsMax = requestsMax
+        self.vram = vram
+    }
+
+    package init(model: String?, figures: Figures) {
+        self.model = model
+        self.figures = figures
     }
 }

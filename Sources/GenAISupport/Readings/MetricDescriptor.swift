@@ -6,6 +6,12 @@ package struct MetricDescriptor: Sendable, Hashable {
     /// In UCUM notation.
     package let unit: String
     package let description: String
+
+    package init(name: String, unit: String, description: String) {
+        self.name = name
+        self.unit = unit
+        self.description = description
+    }
 }
 
 extension MetricDescriptor {

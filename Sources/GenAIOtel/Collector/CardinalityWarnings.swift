@@ -1,0 +1,34 @@
+// One warning for each thing of which there is more than the cardinality limit allows.
+
+import GenAISupport
+
+/// Logs each excess once in the life of a collector.
+struct CardinalityWarnings: Sendable {
+    enum Excess: Sendable {
+        case models, requests
+        /// Polled servers, or models of one of them.
+        case polled
+    }
+
+    private let log: Log
+    private let limit: Int
+    private let known = Locked<Set<Excess>>([])
+
+    init(_ log: Log, limit: Int) {
+        self.log = log
+        self.limit = limit
+    }
+
+    func warn(of excess: Excess) {
+        guard known.withLock({ $0.insert(excess).inserted }) else { return }
+        let (what, consequence) =
+            switch excess {
+            case .models: ("models", "new ones share one point with otel.metric.overflow")
+            case .requests:
+                ("kinds of requests (model, operation, error)", "new ones share one point with otel.metric.overflow")
+            case .polled:
+                ("polled servers, or models on one of them,", "new models share one point, new servers are left out")
+            }
+        log.warning("More \(what) than the cardinality limit (\(limit)) allows: \(consequence)")
+    }
+}

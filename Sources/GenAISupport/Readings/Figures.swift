@@ -1,0 +1,162 @@
+// The figures of one server or one model: the ones that it tells, by their row of the table.
+
+/// A histogram that a server keeps by itself, as it stands at one moment.
+///
+/// ```swift
+/// HistogramReading(bounds: [0.1, 1], bucketCounts: [7, 2, 0], sum: 1.9)
+/// ```
+public struct HistogramReading: Sendable, Equatable {
+    /// The upper bounds of all buckets but the last, each inclusive, finite and higher than the one before; in seconds for
+    /// durations.
+    public var bounds: [Double]
+    /// How many values fell into each bucket: one more than there are bounds, and not cumulative as in Prometheus' text.
+    public var bucketCounts: [UInt64]
+    /// The sum of all values.
+    public var sum: Double
+
+    /// Makes a histogram; one whose parts do not fit together is left out when it is recorded.
+    public init(bounds: [Double], bucketCounts: [UInt64], sum: Double) {
+        self.bounds = bounds
+        self.bucketCounts = bucketCounts
+        self.sum = sum
+    }
+
+    /// Number of values, in all buckets.
+    public var count: UInt64 { bucketCounts.reduce(0) { $0.addingSaturated($1) } }
+
+    /// Whether the parts fit together.
+    package var isValid: Bool {
+        let rises = zip(bounds, bounds.dropFirst()).allSatisfy { $0 < $1 }
+        return rises && bounds.allSatisfy(\.isFinite) && bucketCounts.count == bounds.count + 1 && sum.isFinite
+    }
+}
+
+/// The value of a figure.
+package enum FigureValue: Sendable, Equatable {
+    case int(Int)
+    case double(Double)
+    // Indirect: histograms are few, and every other value would have their size.
+    indirect case histogram(HistogramReading)
+}
+
+extension FigureValue {
+    /// The value in the range of its row; nil if it means nothing.
+    package func clamped(_ kind: Figure.Kind) -> FigureValue? {
+        switch (self, kind) {
+        case (.double(let number), .percentage): number.asPercentage.map { .double($0) }
+        case (.int(let number), .count), (.int(let number), .sum): .int(max(number, 0))
+        case (.histogram(let histogram), .histogram): histogram.isValid ? self : nil
+        default: nil
+        }
+    }
+
+    /// The values of two replicas as one; nil if they can't be: histograms with different bounds.
+    package func merged(with other: FigureValue, _ merging: Figure.Merging) -> FigureValue? {
+        switch (self, other, merging) {
+        case (.int(let left), .int(let right), .sum): .int(left.addingAsCount(right))
+        case (.int(let left), .int(let right), .maximum): .int(max(left, right))
+        case (.double(let left), .double(let right), .sum): .double(left + right)
+        case (.double(let left), .double(let right), .maximum): .double(max(left, right))
+        case (.histogram(let left), .histogram(let right), _): left.added(to: right).map { .histogram($0) }
+        default: nil
+        }
+    }
+}
+
+extension HistogramReading {
+    fileprivate func added(to other: HistogramReading) -> HistogramReading? {
+        guard bounds == other.bounds else { return nil }
+        return HistogramReading(
+            bounds: bounds,
+            bucketCounts: zip(bucketCounts, other.bucketCounts).map { $0.addingSaturated($1) },
+            sum: sum + other.sum
+        )
+    }
+}
+
+/// Values by figure; a figure that is not told has none.
+package struct Figures: Sendable, Equatable {
+    package struct Element: Sendable, Equatable {
+        package var figure: Figure
+        package var value: FigureValue
+    }
+
+    /// In the order of the table. A list, because a server tells few of the figures, and may list tens of thousands of models.
+    package private(set) var elements: [Element] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { elements.isEmpty }
+
+    package subscript(figure: Figure) -> FigureValue? {
+        get { elements.first { $0.figure == figure }?.value }
+        set {
+            let position = elements.firstIndex { $0.figure.rawValue >= figure.rawValue } ?? elements.endIndex
+            let isKnown = position < elements.endIndex && elements[position].figure == figure
+            switch (newValue, isKnown) {
+            case (let value?, true): elements[position].value = value
+            case (let value?, false): elements.insert(Element(figure: figure, value: value), at: position)
+            case (nil, true): elements.remove(at: position)
+            case (nil, false): break
+            }
+        }
+    }
+
+    /// The figures with each value put through `change`; those for which it gives nil are left out.
+    package func compactMap(_ change: (Figure.Row, FigureValue) -> FigureValue?) -> Figures {
+        var result = self
+        result.elements = elements.compactMap { element in
+            change(element.figure.row, element.value).map { Element(figure: element.figure, value: $0) }
+        }
+        return result
+    }
+
+    /// The figures in the ranges of their rows.
+    package var clamped: Figures { compactMap { row, value in value.clamped(row.kind) } }
+
+    /// What a model that is gone reports.
+    package var zeroed: Figures {
+        compactMap { row, value in
+            switch value {
+            case .int where row.kind == .count && row.isZeroedWhenGone: .int(0)
+            case .double where row.isZeroedWhenGone: .double(0)
+            default: nil
+            }
+        }
+    }
+
+    /// The figures of two replicas as one.
+    package func merged(with other: Figures) -> Figures {
+        var result = self
+        for element in other.elements {
+            guard let own = result[element.figure] else {
+                result[element.figure] = element.value
+                continue
+            }
+            result[element.figure] = own.merged(with: element.value, element.figure.row.merging)
+        }
+        return result
+    }
+
+    /// These figures, and of the other ones those that are missing here.
+    package func completed(with other: Figures) -> Figures {
+        var result = self
+        for element in other.elements where result[element.figure] == nil { result[element.figure] = element.value }
+        return result
+    }
+
+    package subscript(int figure: Figure) -> Int? {
+        get { if case .int(let number) = self[figure] { number } else { nil } }
+        set { self[figure] = newValue.map { .int($0) } }
+    }
+
+    package subscript(double figure: Figure) -> Double? {
+        get { if case .double(let number) = self[figure] { number } else { nil } }
+        set { self[figure] = newValue.map { .double($0) } }
+    }
+
+    package subscript(histogram figure: Figure) -> HistogramReading? {
+        get { if case .histogram(let histogram) = self[figure] { histogram } else { nil } }
+        set { self[figure] = newValue.map { .histogram($0) } }
+    }
+}
