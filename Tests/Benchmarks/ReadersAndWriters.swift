@@ -6,52 +6,100 @@ import GenAISupport
 import Synchronization
 
 enum ReadersAndWriters {
-    private static let calls = 300_000
+    /// What another thread does without a pause while calls are timed.
+    private struct Other {
+        var name: String
+        var goals: [Goal] = []
+        var body: @Sendable () -> Void
+    }
+
     private static let rounds = 7
+    private static let manySeries = 100_000
 
     static func run() -> [Table] {
-        let metrics = ServerMetricsCollector(cardinalityLimit: 10_000, log: Log(level: nil))
-        let models = (0..<10_000).map { "model-\($0)" }
-        for model in models { metrics.setKVCacheUsage(model: model, percent: 7) }
+        let few = collector(models: 10_000)
+        let many = collector(models: manySeries)
+        let encoder = PrometheusTextEncoder(resource: Resource([:]))
+        let page = largePage
         return [
-            table("An increment", goals: [.ratio(3)]) {
-                metrics.incrementRequestsRunning()
-            } reader: {
-                _ = metrics.snapshot(time: 1)
+            table(
+                "An increment, 10 000 models: the time that 99.9 % of 300 000 calls stay within",
+                calls: 300_000,
+                quantile: 0.999,
+                beside: [Other(name: "snapshots", goals: [.ratio(3)]) { _ = few.snapshot(time: 1) }]
+            ) {
+                few.incrementRequestsRunning()
             },
-            table("A KV-cache usage by name") {
-                metrics.setKVCacheUsage(model: models[77], percent: 7)
-            } reader: {
-                _ = metrics.snapshot(time: 1)
+            table(
+                "A KV-cache usage by name, 10 000 models: the time that 99.9 % of 300 000 calls stay within",
+                calls: 300_000,
+                quantile: 0.999,
+                beside: [Other(name: "snapshots") { _ = few.snapshot(time: 1) }]
+            ) {
+                few.setKVCacheUsage(model: "model-77", percent: 7)
+            },
+            table(
+                "An increment, 100 000 series: the worst of a million calls",
+                calls: 1_000_000,
+                quantile: 1,
+                beside: [
+                    Other(name: "`record` of 87 612 models", goals: [.ratio(3)]) { many.record(page) },
+                    Other(name: "snapshots", goals: [.ratio(3)]) { _ = many.snapshot(time: 1) },
+                    Other(name: "`prometheusText()`", goals: [.ratio(3)]) {
+                        _ = encoder.encode(many.snapshot(time: 1))
+                    },
+                ]
+            ) {
+                many.incrementRequestsRunning()
             },
         ]
     }
 
-    /// Each round measures the calls without and with a reader; beside the reader's, a thread that is just as busy but
-    /// touches nothing stands for what the machine itself does to both.
-    private static func table(
-        _ name: String,
-        goals: [Goal] = [],
-        call: () -> Void,
-        reader: @escaping @Sendable () -> Void
-    ) -> Table {
-        var alone = Samples()
-        var beside = Samples()
-        for _ in 0..<rounds {
-            alone.values.append(worstTime(of: call, beside: busyWork))
-            beside.values.append(worstTime(of: call, beside: reader))
-        }
-        return Table(
-            title: "\(name): the time that 99.9 % of \(calls) calls stay within, 10 000 models",
-            rows: [
-                Row("beside a thread that computes", .nanoseconds, alone, baseline: alone),
-                Row("beside snapshots without a pause", .nanoseconds, beside, baseline: alone, goals: goals),
-            ]
+    private static func collector(models: Int) -> ServerMetricsCollector {
+        let metrics = ServerMetricsCollector(cardinalityLimit: manySeries, log: Log(level: nil))
+        for number in 0..<models { metrics.setKVCacheUsage(model: "model-\(number)", percent: 7) }
+        return metrics
+    }
+
+    /// As many models as a page of 4 MiB can list.
+    private static var largePage: ServerReading {
+        ServerReading(
+            server: ServerIdentity(engine: "vllm", address: "127.0.0.1", port: 8000),
+            models: (0..<87_612).map { ModelReading(model: "m\($0)", kvCacheUsage: 7, requestsRunning: 1) }
         )
     }
 
-    /// The 99.9th percentile while another thread does something over and over; the reading of the clock is part of it.
-    private static func worstTime(of call: () -> Void, beside other: @escaping @Sendable () -> Void) -> Double {
+    /// Each round times the calls beside a thread that only computes, which stands for what the machine itself does to
+    /// them, and then beside each of the others.
+    private static func table(
+        _ title: String,
+        calls: Int,
+        quantile: Double,
+        beside others: [Other],
+        call: () -> Void
+    ) -> Table {
+        let all = [Other(name: "a thread that computes", body: busyWork)] + others
+        var samples = all.map { _ in Samples() }
+        for _ in 0..<rounds {
+            for (index, other) in all.enumerated() {
+                samples[index].values.append(time(of: call, calls, quantile, beside: other.body))
+            }
+        }
+        return Table(
+            title: title,
+            rows: zip(all, samples).map { other, times in
+                Row("beside \(other.name)", .nanoseconds, times, baseline: samples[0], goals: other.goals)
+            }
+        )
+    }
+
+    /// A quantile of the times of single calls; the reading of the clock is part of each.
+    private static func time(
+        of call: () -> Void,
+        _ calls: Int,
+        _ quantile: Double,
+        beside other: @escaping @Sendable () -> Void
+    ) -> Double {
         let isDone = Flag()
         let group = DispatchGroup()
         group.enter()
@@ -62,7 +110,7 @@ enum ReadersAndWriters {
         let times = (0..<calls).map { _ in Stopwatch.elapsedTime(call) }
         isDone.value.store(true, ordering: .relaxed)
         group.wait()
-        return Samples(values: times).quantile(0.999)
+        return Samples(values: times).quantile(quantile)
     }
 
     @Sendable
