@@ -18,7 +18,7 @@ enum PrometheusParsing {
                 subjects: [
                     Subject("String.split") { _ in _ = splitIntoStrings(page) },
                     Subject("parser", calls: 10) { calls in
-                        for _ in 0..<calls { _ = EngineFigures.read(page) }
+                        for _ in 0..<calls { _ = EnginePage(page) }
                     },
                 ]
             ).run()

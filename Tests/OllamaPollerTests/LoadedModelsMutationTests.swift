@@ -22,7 +22,7 @@ struct LoadedModelsMutationTests {
         for number in 0..<500 {
             let bytes = mutator.mutate(Array(Self.samples[number % Self.samples.count].utf8))
             guard let loaded = LoadedModels(bytes) else { continue }
-            let names = loaded.models.map(\.name)
+            let names = loaded.models.map(\.model)
             let readings = loaded.readings(ofTotal: 8e9)
             let areSound = readings.allSatisfy { (0...100).contains($0.kvCacheUsage ?? 0) && ($0.vram ?? 0) >= 0 }
             #expect(areSound && Set(names).count == names.count && loaded.count >= names.count, "\(bytes)")

@@ -9,14 +9,14 @@ struct LoadedModelsTests {
         LoadedModels(Array(json.utf8))
     }
 
-    private func names(_ json: String) -> [String]? {
-        loaded(json)?.models.map(\.name)
+    private func names(_ json: String) -> [String?]? {
+        loaded(json)?.models.map(\.model)
     }
 
     /// What is made of a value of `size_vram`: the one of a model `a` beside an unharmed model `b`.
     private func vram(_ value: String) throws -> Int? {
         let models = try #require(loaded(answer(#"{"name":"a","size_vram":\#(value)}"#, entry("b", vram: 7)))?.models)
-        try #require(models.map(\.name) == ["a", "b"])
+        try #require(models.map(\.model) == ["a", "b"])
         #expect(models[1].vram == 7)
         return models[0].vram
     }
@@ -24,7 +24,7 @@ struct LoadedModelsTests {
     @Test("an answer as Ollama writes it")
     func real() throws {
         let models = try #require(loaded(answer(entry("llama3:8b", vram: 5_137_025_024), entry("x", vram: 0))))
-        #expect(models.models.map(\.name) == ["llama3:8b", "x"])
+        #expect(models.models.map(\.model) == ["llama3:8b", "x"])
         #expect(models.models.map(\.vram) == [5_137_025_024, 0])
         #expect(models.count == 2)
         #expect(names(#"{"models":[]}"#) == [])
@@ -96,7 +96,7 @@ struct LoadedModelsTests {
     @Test("a model that is listed twice is one whose memory is added up")
     func duplicates() {
         let twice = loaded(answer(entry("a", vram: 1), entry("b", vram: 5), entry("a", vram: 2)))
-        #expect(twice?.models == [.init(name: "a", vram: 3), .init(name: "b", vram: 5)])
+        #expect(twice?.models == [ModelReading(model: "a", vram: 3), ModelReading(model: "b", vram: 5)])
         #expect(twice?.count == 3)
         #expect(loaded(answer(entry("a", vram: .max), entry("a", vram: 1)))?.models.first?.vram == .max)
         #expect(loaded(answer(#"{"name":"a","size_vram":-1}"#, entry("a", vram: 2)))?.models.first?.vram == 2)

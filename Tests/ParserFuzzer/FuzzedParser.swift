@@ -43,7 +43,7 @@ enum FuzzedParser: UInt8, CaseIterable {
 
     private func complete(with detail: EngineDetail, _ input: [UInt8]) {
         var model = ModelReading(model: nil)
-        detail.decode(input)?.complete(&model)
+        if let answer = detail.decode(input) { model.complete(with: answer) }
         check([model])
     }
 

@@ -33,32 +33,23 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
     }
 
     /// Reads an answer; nil if it is not what is expected.
-    func decode(_ body: [UInt8]) -> Figures? {
+    func decode(_ body: [UInt8]) -> ModelReading? {
         let data = Data(body)
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         switch self {
-        case .llamaSlots: return (try? decoder.decode([Lenient<LlamaSlot>].self, from: data)).map(Figures.init)
-        case .llamaModels: return (try? decoder.decode(LlamaModels.self, from: data)).map(Figures.init)
-        case .tgiInfo: return (try? decoder.decode(TGIInfo.self, from: data)).map(Figures.init)
+        case .llamaSlots: return (try? decoder.decode([Lenient<LlamaSlot>].self, from: data)).map(ModelReading.init)
+        case .llamaModels: return (try? decoder.decode(LlamaModels.self, from: data)).map(ModelReading.init)
+        case .tgiInfo: return (try? decoder.decode(TGIInfo.self, from: data)).map(ModelReading.init)
         }
-    }
-
-    /// What the answers add to a reading.
-    struct Figures: Sendable, Equatable {
-        var model: String?
-        /// In percent, 0 to 100.
-        var kvCacheUsage: Double?
-        var requestsMax: Int?
     }
 }
 
-extension EngineDetail.Figures {
-    /// Fills in what the reading lacks; the metrics page knows better.
-    func complete(_ reading: inout ModelReading) {
-        reading.model = reading.model ?? model
-        reading.kvCacheUsage = reading.kvCacheUsage ?? kvCacheUsage
-        reading.requestsMax = reading.requestsMax ?? requestsMax
+extension ModelReading {
+    /// Fills in what the metrics page, which knows better, lacks.
+    mutating func complete(with detail: ModelReading) {
+        model = model ?? detail.model
+        figures = figures.completed(with: detail.figures)
     }
 }
 
@@ -95,23 +86,24 @@ private struct TGIInfo: Decodable {
     var maxConcurrentRequests: Lenient<Double>?
 }
 
-extension EngineDetail.Figures {
+extension ModelReading {
     fileprivate init(_ slots: [Lenient<LlamaSlot>]) {
-        requestsMax = slots.isEmpty ? nil : slots.count
+        self.init(model: nil, requestsMax: slots.isEmpty ? nil : slots.count)
         let used = slots.compactMap { $0.value?.usedTokens }
         let sizes = slots.compactMap { $0.value?.contextSize }
         let size = sizes.reduce(0, +)
         guard used.count == slots.count, sizes.count == slots.count, size > 0 else { return }
-        let percent = used.reduce(0, +) / size * 100
-        kvCacheUsage = percent.isFinite ? min(max(percent, 0), 100) : nil
+        kvCacheUsage = (used.reduce(0, +) / size * 100).asPercentage
     }
 
     fileprivate init(_ models: LlamaModels) {
-        model = models.data.first?.id?.value
+        self.init(model: models.data.first?.id?.value)
     }
 
     fileprivate init(_ info: TGIInfo) {
-        model = info.modelId?.value
-        requestsMax = (info.maxConcurrentRequests?.value).map { Int(clamping: $0) }
+        self.init(
+            model: info.modelId?.value,
+            requestsMax: (info.maxConcurrentRequests?.value).map { Int(countNearest: $0) }
+        )
     }
 }

@@ -6,7 +6,7 @@
 /// own figures only.
 final class DetailReader: Sendable {
     private struct Answer {
-        var figures: EngineDetail.Figures?
+        var reading: ModelReading?
         var next: ContinuousClock.Instant
     }
 
@@ -43,34 +43,36 @@ final class DetailReader: Sendable {
         }
         // Engines with details serve one model, which their page does not name.
         var model = page.models.first ?? ModelReading(model: nil)
-        for detail in page.engine.details { figures(detail, exchange)?.complete(&model) }
-        page.models = model == ModelReading(model: model.model) ? [] : [model]
+        for detail in page.engine.details {
+            if let answer = answer(detail, exchange) { model.complete(with: answer) }
+        }
+        page.models = model.figures.isEmpty ? [] : [model]
     }
 
-    private func figures(_ detail: EngineDetail, _ exchange: TargetExchange) -> EngineDetail.Figures? {
+    private func answer(_ detail: EngineDetail, _ exchange: TargetExchange) -> ModelReading? {
         // As a router, llama.cpp lists every model; the target says which one it is about.
-        if detail == .llamaModels, let model = request.model { return EngineDetail.Figures(model: model) }
+        if detail == .llamaModels, let model = request.model { return ModelReading(model: model) }
         let now = timeSource.now
         let last = state.withLock { $0.answers[detail] }
-        if let last, now < last.next { return last.figures }
+        if let last, now < last.next { return last.reading }
 
-        let kept: EngineDetail.Figures?
+        let kept: ModelReading?
         let isRefused: Bool
         switch ask(detail, exchange) {
-        case .success(let figures):
-            kept = figures
+        case .success(let reading):
+            kept = reading
             isRefused = false
             noteFound(detail)
         case .failure(.noAnswer(.cancelled)):
             return nil
         case .failure(let problem):
-            kept = detail.isVolatile ? nil : last?.figures
+            kept = detail.isVolatile ? nil : last?.reading
             isRefused = problem.isRefusal
             noteMissing(detail, problem)
         }
         let isAskedEveryTime = detail.isVolatile && !isRefused
         state.withLock {
-            $0.answers[detail] = Answer(figures: kept, next: isAskedEveryTime ? now : now + Self.refreshInterval)
+            $0.answers[detail] = Answer(reading: kept, next: isAskedEveryTime ? now : now + Self.refreshInterval)
         }
         return kept
     }
@@ -78,10 +80,10 @@ final class DetailReader: Sendable {
     private func ask(
         _ detail: EngineDetail,
         _ exchange: TargetExchange
-    ) -> Result<EngineDetail.Figures, TargetProblem> {
+    ) -> Result<ModelReading, TargetProblem> {
         exchange.send(request.sibling(detail.path)).flatMap { answer in
-            guard let figures = detail.decode(answer.body) else { return .failure(.unexpected(answer.body)) }
-            return .success(figures)
+            guard let reading = detail.decode(answer.body) else { return .failure(.unexpected(answer.body)) }
+            return .success(reading)
         }
     }
 

@@ -6,25 +6,26 @@ import Testing
 
 @Suite("Figures from paths beside the metrics", .blocking)
 struct EngineDetailTests {
-    private typealias Figures = EngineDetail.Figures
-
-    private func decode(_ detail: EngineDetail, _ text: String) -> EngineDetail.Figures? {
+    private func decode(_ detail: EngineDetail, _ text: String) -> ModelReading? {
         detail.decode(Array(text.utf8))
     }
 
     @Test("llama.cpp's slots: their number, and the tokens in use by those that are busy")
     func slots() throws {
         let busy = try #require(EngineDetail.llamaSlots.decode(try Fixture.bytes("llamacpp-b11549-slots-busy.json")))
-        #expect(busy == Figures(kvCacheUsage: Double(817 + 818) / Double(1024 + 1024) * 100, requestsMax: 2))
+        #expect(
+            busy
+                == ModelReading(model: nil, kvCacheUsage: Double(817 + 818) / Double(1024 + 1024) * 100, requestsMax: 2)
+        )
         let idle = try #require(EngineDetail.llamaSlots.decode(try Fixture.bytes("llamacpp-b11549-slots-idle.json")))
-        #expect(idle == Figures(kvCacheUsage: 0, requestsMax: 2))
+        #expect(idle == ModelReading(model: nil, kvCacheUsage: 0, requestsMax: 2))
     }
 
     @Test("an idle slot's last prompt is not in use")
     func idleSlot() {
         let text =
             #"[{"n_ctx":10,"is_processing":false,"n_prompt_tokens":9},{"n_ctx":10,"is_processing":true,"n_prompt_tokens":5}]"#
-        #expect(decode(.llamaSlots, text) == Figures(kvCacheUsage: 25, requestsMax: 2))
+        #expect(decode(.llamaSlots, text) == ModelReading(model: nil, kvCacheUsage: 25, requestsMax: 2))
     }
 
     @Test(
@@ -37,32 +38,35 @@ struct EngineDetailTests {
         ]
     )
     func unknownUsage(text: String) {
-        #expect(decode(.llamaSlots, text) == Figures(requestsMax: 1))
+        #expect(decode(.llamaSlots, text) == ModelReading(model: nil, requestsMax: 1))
     }
 
     @Test("slots out of range are clamped")
     func clamped() {
         #expect(decode(.llamaSlots, #"[{"n_ctx":10,"n_prompt_tokens":50}]"#)?.kvCacheUsage == 100)
         #expect(decode(.llamaSlots, #"[{"n_ctx":10,"n_prompt_tokens":-50}]"#)?.kvCacheUsage == 0)
-        #expect(decode(.llamaSlots, "[]") == Figures())
+        #expect(decode(.llamaSlots, "[]") == ModelReading(model: nil))
     }
 
     @Test("llama.cpp's model is the first of the list")
     func models() throws {
         #expect(
             EngineDetail.llamaModels.decode(try Fixture.bytes("llamacpp-b11549-models.json"))
-                == Figures(model: "tiny.gguf")
+                == ModelReading(model: "tiny.gguf")
         )
-        #expect(decode(.llamaModels, #"{"data":[]}"#) == Figures())
-        #expect(decode(.llamaModels, #"{"data":[{"id":7}]}"#) == Figures())
+        #expect(decode(.llamaModels, #"{"data":[]}"#) == ModelReading(model: nil))
+        #expect(decode(.llamaModels, #"{"data":[{"id":7}]}"#) == ModelReading(model: nil))
     }
 
     @Test("TGI's model and limit")
     func info() throws {
         let figures = EngineDetail.tgiInfo.decode(try Fixture.bytes("made-tgi-info.json"))
-        #expect(figures == Figures(model: "acme/text", requestsMax: 128))
-        #expect(decode(.tgiInfo, #"{"model_id":5,"max_concurrent_requests":-1}"#) == Figures(requestsMax: 0))
-        #expect(decode(.tgiInfo, #"{"max_concurrent_requests":1e300}"#) == Figures(requestsMax: .max))
+        #expect(figures == ModelReading(model: "acme/text", requestsMax: 128))
+        #expect(
+            decode(.tgiInfo, #"{"model_id":5,"max_concurrent_requests":-1}"#)
+                == ModelReading(model: nil, requestsMax: 0)
+        )
+        #expect(decode(.tgiInfo, #"{"max_concurrent_requests":1e300}"#) == ModelReading(model: nil, requestsMax: .max))
     }
 
     @Test("an answer of another form is none", arguments: EngineDetail.allCases)
@@ -77,7 +81,7 @@ struct EngineDetailTests {
     @Test("what the metrics page told is not replaced")
     func complete() {
         var reading = ModelReading(model: nil, kvCacheUsage: 5, requestsRunning: 1)
-        Figures(model: "m", kvCacheUsage: 50, requestsMax: 2).complete(&reading)
+        reading.complete(with: ModelReading(model: "m", kvCacheUsage: 50, requestsMax: 2))
         #expect(reading == ModelReading(model: "m", kvCacheUsage: 5, requestsRunning: 1, requestsMax: 2))
     }
 }

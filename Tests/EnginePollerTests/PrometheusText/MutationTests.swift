@@ -44,7 +44,7 @@ struct MutationTests {
         for _ in 0..<Self.mutationsPerAnswer {
             let damaged = mutator.mutate(answer)
             var model = ModelReading(model: nil)
-            detail.decode(damaged)?.complete(&model)
+            if let detail = detail.decode(damaged) { model.complete(with: detail) }
             guard Self.isSane(model) else {
                 Issue.record("\(model) from \(String(decoding: damaged, as: UTF8.self).debugDescription)")
                 return
