@@ -4,20 +4,10 @@ import Foundation
 
 /// Posts bodies to an OTLP/HTTP endpoint (OTLP specification 1.x, "OTLP/HTTP Request" and following).
 final class OTLPSender: Sendable {
-    /// What has become of a body.
-    enum Outcome: Equatable {
-        /// It has arrived, but for some points that the collector rejected.
-        case delivered(rejectedPoints: Int)
-        /// The collector may take it later.
-        case undelivered
-        /// It never will.
-        case refused
-    }
-
-    /// What limits one delivery.
-    struct Limits {
-        var deadline: ContinuousClock.Instant
-        var cancellation: Cancellation
+    private struct State {
+        var requestsSent = 0
+        /// Nil unless the collector has asked for a pause since it took the last export.
+        var throttledUntil: ContinuousClock.Instant?
     }
 
     /// The longest that a server's Retry-After keeps later exports back: one wrong header must not silence a process.
@@ -30,9 +20,8 @@ final class OTLPSender: Sendable {
     private let timeSource: any TimeSource
     private let log: Log
     private let failures: FailureLog
-    private let remarks: FailureLog
-    private let throttledUntil = Locked<ContinuousClock.Instant?>(nil)
-    private let requestCount = Locked(0)
+    private let warnings: FailureLog
+    private let state = Locked(State())
 
     init(
         endpoint: HTTPEndpoint,
@@ -49,33 +38,45 @@ final class OTLPSender: Sendable {
         self.timeSource = timeSource
         self.log = log
         failures = FailureLog(log: log, timeSource: timeSource)
-        remarks = FailureLog(log: log, timeSource: timeSource)
+        warnings = FailureLog(log: log, timeSource: timeSource)
     }
 
     /// Requests sent so far, repetitions included.
-    var requestsSent: Int { requestCount.withLock { $0 } }
+    var requestsSent: Int { state.withLock { $0.requestsSent } }
 
     func close() { transport.close() }
 
-    /// Sends the body until it has arrived, is refused, or there is no time for another attempt.
-    func send(_ body: [UInt8], _ limits: Limits) -> Outcome {
-        if let until = throttledUntil.withLock({ $0 }), !pause(until: until, limits) {
-            return undelivered("the collector asked to be left alone for longer than there is time")
+    /// Sends the export until it has arrived, is refused, is cancelled, or there is no time for another attempt.
+    func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome {
+        func undelivered(_ reason: String) -> ExportOutcome {
+            if cancellation.isCancelled {
+                // By a flush or the shutdown of this process: no failure of the collector.
+                log.debug("Export to \(endpoint) was cancelled")
+            } else {
+                failures.failed(.warning, "Export to \(endpoint) failed: \(reason)")
+            }
+            return .undelivered
         }
-        let request = HTTPRequest(method: "POST", endpoint: endpoint, headers: headers, body: Data(body))
+        if let until = state.withLock({ $0.throttledUntil }), !pause(until: until, deadline, cancellation) {
+            return undelivered("throttled by the collector (Retry-After), beyond this export's timeout")
+        }
+        let encoding = export.contentEncoding.map { [HTTPHeader("Content-Encoding", $0)] } ?? []
+        let body = Data(export.body)
+        let request = HTTPRequest(method: "POST", endpoint: endpoint, headers: headers + encoding, body: body)
         var attempts = 0
         while true {
             attempts += 1
-            switch attempt(request, limits) {
+            switch attempt(request, deadline, cancellation) {
             case .delivered(let rejected, let message):
-                return delivered(rejected, message)
+                delivered(rejected, message)
+                return .delivered(rejectedPoints: rejected)
             case .refused(let reason):
                 failures.failed(.warning, "Export to \(endpoint) failed: \(reason); it is not sent again")
                 return .refused
             case .retryable(let reason, let requested):
                 throttle(requested)
                 let delay = retryPolicy.delay(afterFailures: attempts, requested: requested)
-                guard pause(until: timeSource.now + delay, limits) else {
+                guard pause(until: timeSource.now + delay, deadline, cancellation) else {
                     return undelivered("\(reason) (attempt \(attempts), no time for more)")
                 }
                 log.debug("Export to \(endpoint): \(reason); sent again after \(delay)")
@@ -83,39 +84,42 @@ final class OTLPSender: Sendable {
         }
     }
 
-    private func attempt(_ request: HTTPRequest, _ limits: Limits) -> OTLPAnswer {
-        requestCount.withLock { $0 += 1 }
-        let result = transport.send(request, deadline: limits.deadline, cancellation: limits.cancellation)
+    private func attempt(
+        _ request: HTTPRequest,
+        _ deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) -> OTLPAnswer {
+        state.withLock { $0.requestsSent += 1 }
+        let timeout = timeSource.now.duration(to: deadline)
+        let result = transport.send(request, deadline: .now + timeout, cancellation: cancellation)
         let now = Date(timeIntervalSince1970: Double(timeSource.unixNanoseconds) / 1e9)
         return OTLPAnswer(result, now: now, secrets: Secrets(endpoint, headers: headers))
     }
 
-    private func undelivered(_ reason: String) -> Outcome {
-        failures.failed(.warning, "Export to \(endpoint) failed: \(reason)")
-        return .undelivered
-    }
-
-    private func delivered(_ rejected: Int, _ message: String?) -> Outcome {
-        throttledUntil.withLock { $0 = nil }
+    private func delivered(_ rejected: Int, _ message: String?) {
+        state.withLock { $0.throttledUntil = nil }
         failures.succeeded("Export to \(endpoint) works again")
-        let remark = message.map { ": \(quoted($0, limit: 300))" } ?? ""
+        let words = message.map { ": \(quoted($0, limit: 300))" } ?? ""
         if rejected > 0 {
-            remarks.failed(.warning, "The collector at \(endpoint) rejected \(rejected) points\(remark)")
+            warnings.failed(.warning, "The collector at \(endpoint) rejected \(rejected) points\(words)")
         } else if message != nil {
-            remarks.failed(.warning, "The collector at \(endpoint) remarks\(remark)")
+            warnings.failed(.warning, "The collector at \(endpoint) warns\(words)")
         } else {
-            remarks.succeeded("The collector at \(endpoint) accepts everything again")
+            warnings.succeeded("The collector at \(endpoint) accepts everything again")
         }
-        return .delivered(rejectedPoints: rejected)
     }
 
     /// Waits until `moment`, unless that is beyond the deadline.
     ///
     /// - Returns: false if there is no time for another attempt, or nobody wants one any more.
-    private func pause(until moment: ContinuousClock.Instant, _ limits: Limits) -> Bool {
-        guard moment < limits.deadline else { return false }
+    private func pause(
+        until moment: ContinuousClock.Instant,
+        _ deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) -> Bool {
+        guard moment < deadline else { return false }
         let isCancelled = Monitor(false)
-        return limits.cancellation.withAction({ isCancelled.mutate { $0 = true } }) {
+        return cancellation.withAction({ isCancelled.mutate { $0 = true } }) {
             timeSource.wait(on: isCancelled, until: moment) { $0 ? true : nil } == nil
         }
     }
@@ -124,6 +128,6 @@ final class OTLPSender: Sendable {
     private func throttle(_ requested: Duration?) {
         guard let requested else { return }
         let until = timeSource.now + min(requested, Self.longestThrottle)
-        throttledUntil.withLock { $0 = until }
+        state.withLock { $0.throttledUntil = until }
     }
 }
