@@ -1,4 +1,6 @@
-// Exports snapshots over OTLP/HTTP.
+// Exports snapshots over OTLP/HTTP, and sends them again if that makes sense.
+
+import Foundation
 
 /// The OTLP/HTTP exporter, JSON encoding (OTLP specification 1.x, OpenTelemetry exporter specification).
 ///
@@ -7,6 +9,15 @@
 final class OTLPHTTPExporter: SnapshotExporter {
     /// Compresses a body; nil if that fails.
     typealias Compressor = @Sendable ([UInt8]) -> [UInt8]?
+
+    private struct State {
+        var requestsSent = 0
+        /// Nil unless the collector has asked for a pause since it took the last export.
+        var throttledUntil: ContinuousClock.Instant?
+    }
+
+    /// The longest that a server's Retry-After keeps later exports back: one wrong header must not silence a process.
+    static let longestThrottle: Duration = .seconds(600)
 
     /// The largest body that is sent, before compression.
     static let bodyLimit = 64 * 1024 * 1024
@@ -18,9 +29,16 @@ final class OTLPHTTPExporter: SnapshotExporter {
     private let timeout: Duration
     private let gzip: Compressor?
     private let encoder: OTLPJSONEncoder
-    private let sender: OTLPSender
+    private let endpoint: HTTPEndpoint
+    private let headers: [HTTPHeader]
+    private let transport: any HTTPTransport
+    private let retryPolicy: RetryPolicy
     private let timeSource: any TimeSource
+    private let log: Log
+    private let failures: FailureLog
+    private let warnings: FailureLog
     private let losses: FailureLog
+    private let state = Locked(State())
     /// Nil where snapshots are sent as they are: cumulative.
     private let deltaTemporality: Locked<DeltaTemporality>?
 
@@ -35,33 +53,36 @@ final class OTLPHTTPExporter: SnapshotExporter {
         timeSource: any TimeSource = SystemTimeSource(),
         gzip: () -> Compressor? = { Gzip()?.compress }
     ) throws {
-        let endpoint = try configuration.validEndpoint()
-        let log = log.about(["component": "exporter", "endpoint": "\(endpoint)"])
-        let wantsGzip = configuration.compression == .gzip
-        self.gzip = wantsGzip ? gzip() : nil
-        if wantsGzip && self.gzip == nil { log.warning("Exports are not compressed: libz is not installed") }
-        sender = OTLPSender(
-            endpoint: endpoint,
-            // No parameter after the type: Prometheus answers 400 to `; charset=utf-8`.
-            headers: configuration.headers.map { HTTPHeader($0.key, $0.value) }
-                + [HTTPHeader("Content-Type", "application/json")],
-            transport: try configuration.transport(userAgent: Self.userAgent),
-            retryPolicy: retryPolicy,
-            timeSource: timeSource,
-            log: log
-        )
+        endpoint = try configuration.validEndpoint()
+        transport = try configuration.transport(userAgent: Self.userAgent)
+        // No parameter after the type: Prometheus answers 400 to `; charset=utf-8`.
+        headers =
+            configuration.headers.map { HTTPHeader($0.key, $0.value) }
+            + [HTTPHeader("Content-Type", "application/json")]
         limits = ExportQueue.Limits(
             exports: configuration.outageBufferLimit,
             bytes: configuration.outageBufferByteLimit
         )
         timeout = configuration.timeout
         encoder = OTLPJSONEncoder(resource: resource)
+        self.retryPolicy = retryPolicy
         self.timeSource = timeSource
+        let log = log.about(["component": "exporter", "endpoint": "\(endpoint)"])
+        self.log = log
+        failures = FailureLog(log: log, timeSource: timeSource)
+        warnings = FailureLog(log: log, timeSource: timeSource)
         losses = FailureLog(log: log, timeSource: timeSource)
         deltaTemporality = configuration.temporality == .cumulative ? nil : Locked(DeltaTemporality())
+        let wantsGzip = configuration.compression == .gzip
+        self.gzip = wantsGzip ? gzip() : nil
+        if wantsGzip && self.gzip == nil { log.warning("Exports are not compressed: libz is not installed") }
     }
 
-    var requestsSent: Int { sender.requestsSent }
+    var requestsSent: Int { state.withLock { $0.requestsSent } }
+
+    func close() { transport.close() }
+
+    // MARK: Encoding
 
     func encode(_ snapshot: MetricSnapshot, number: Int) throws(ExportTooLarge) -> Export? {
         let snapshot = deltaTemporality?.withLock { $0.next(snapshot) } ?? snapshot
@@ -81,27 +102,104 @@ final class OTLPHTTPExporter: SnapshotExporter {
         return export
     }
 
-    func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome {
-        let deadline = min(deadline, timeSource.now + timeout)
-        let outcome = sender.send(export, deadline: deadline, cancellation: cancellation)
-        switch outcome {
-        case .delivered: losses.succeeded("Exports are no longer lost")
-        case .refused: takeBack(export)
-        case .undelivered: break
-        }
-        return outcome
-    }
-
     func dropped(_ exports: [Export], because reason: String) {
         exports.forEach(takeBack)
         let what = exports.count == 1 ? "An export is" : "\(exports.count) exports are"
         losses.failed(.warning, "\(what) dropped: \(reason)")
     }
 
-    func close() { sender.close() }
-
     /// The next delta covers the export's time too, if it has not been taken yet.
     private func takeBack(_ export: Export) {
         deltaTemporality?.withLock { $0.takeBack(time: export.time) }
+    }
+
+    // MARK: Sending (OTLP specification 1.x, "OTLP/HTTP Request" and following)
+
+    /// Sends the export until it has arrived, is refused, is cancelled, or there is no time for another attempt.
+    func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome {
+        let deadline = min(deadline, timeSource.now + timeout)
+        func undelivered(_ reason: String) -> ExportOutcome {
+            if cancellation.isCancelled {
+                // By a flush or the shutdown of this process: no failure of the collector.
+                log.debug("Export to \(endpoint) was cancelled")
+            } else {
+                failures.failed(.warning, "Export to \(endpoint) failed: \(reason)")
+            }
+            return .undelivered
+        }
+        if let until = state.withLock({ $0.throttledUntil }), !pause(until: until, deadline, cancellation) {
+            return undelivered("throttled by the collector (Retry-After), beyond this export's timeout")
+        }
+        let encoding = export.contentEncoding.map { [HTTPHeader("Content-Encoding", $0)] } ?? []
+        let body = Data(export.body)
+        let request = HTTPRequest(method: "POST", endpoint: endpoint, headers: headers + encoding, body: body)
+        var attempts = 0
+        while true {
+            attempts += 1
+            switch attempt(request, deadline, cancellation) {
+            case .delivered(let rejected, let message):
+                delivered(rejected, message)
+                return .delivered(rejectedPoints: rejected)
+            case .refused(let reason):
+                failures.failed(.warning, "Export to \(endpoint) failed: \(reason); it is not sent again")
+                takeBack(export)
+                return .refused
+            case .retryable(let reason, let requested):
+                throttle(requested)
+                let delay = retryPolicy.delay(afterFailures: attempts, requested: requested)
+                guard pause(until: timeSource.now + delay, deadline, cancellation) else {
+                    return undelivered("\(reason) (attempt \(attempts), no time for more)")
+                }
+                log.debug("Export to \(endpoint): \(reason); sent again after \(delay)")
+            }
+        }
+    }
+
+    private func attempt(
+        _ request: HTTPRequest,
+        _ deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) -> OTLPAnswer {
+        state.withLock { $0.requestsSent += 1 }
+        let timeout = timeSource.now.duration(to: deadline)
+        let result = transport.send(request, deadline: .now + timeout, cancellation: cancellation)
+        let now = Date(timeIntervalSince1970: Double(timeSource.unixNanoseconds) / 1e9)
+        return OTLPAnswer(result, now: now, secrets: Secrets(endpoint, headers: headers))
+    }
+
+    private func delivered(_ rejected: Int, _ message: String?) {
+        state.withLock { $0.throttledUntil = nil }
+        losses.succeeded("Exports are no longer lost")
+        failures.succeeded("Export to \(endpoint) works again")
+        let words = message.map { ": \(quoted($0, limit: 300))" } ?? ""
+        if rejected > 0 {
+            warnings.failed(.warning, "The collector at \(endpoint) rejected \(rejected) points\(words)")
+        } else if message != nil {
+            warnings.failed(.warning, "The collector at \(endpoint) warns\(words)")
+        } else {
+            warnings.succeeded("The collector at \(endpoint) accepts everything again")
+        }
+    }
+
+    /// Waits until `moment`, unless that is beyond the deadline.
+    ///
+    /// - Returns: false if there is no time for another attempt, or nobody wants one any more.
+    private func pause(
+        until moment: ContinuousClock.Instant,
+        _ deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) -> Bool {
+        guard moment < deadline else { return false }
+        let isCancelled = Monitor(false)
+        return cancellation.withAction({ isCancelled.mutate { $0 = true } }) {
+            timeSource.wait(on: isCancelled, until: moment) { $0 ? true : nil } == nil
+        }
+    }
+
+    /// A Retry-After binds the exports that follow too.
+    private func throttle(_ requested: Duration?) {
+        guard let requested else { return }
+        let until = timeSource.now + min(requested, Self.longestThrottle)
+        state.withLock { $0.throttledUntil = until }
     }
 }
