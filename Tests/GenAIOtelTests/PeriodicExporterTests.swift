@@ -409,6 +409,9 @@ struct PeriodicExporterTests {
         #expect(recording.accepted == 1)
         #expect(recording.state.read { $0.isClosed })
         #expect(!exporter.flush(timeout: .seconds(5)), "nothing is exported after it")
+        #expect(!exporter.shutdown(timeout: .seconds(5)))
+        #expect(recording.accepted == 1)
+        #expect(exporter.statistics.exportsFailed == 0)
     }
 
     @Test("statistics are the sum over the exporters")

@@ -102,8 +102,9 @@ final class PeriodicExporter: Sendable {
     private func export(timeout: Duration, collect: () -> Void) -> Bool {
         let start = timeSource.now
         let deadline = start + timeout
-        // A thread that never started would never report an outcome.
+        // A thread that does not run would never report an outcome.
         let expected = lanes.filter(\.thread.isRunning).map { ($0.delivery, $0.delivery.expectNext(by: deadline)) }
+        guard !expected.isEmpty else { return false }
         collect()
         for (delivery, number) in expected { delivery.makeWay(for: number, until: start + timeout / 2) }
         let outcomes = expected.map { delivery, number in delivery.outcome(of: number, until: deadline) }
