@@ -16,12 +16,18 @@ struct ConsoleExporterTests {
         ]
     )
 
+    private func delivery(serviceName: String, write: @escaping @Sendable ([UInt8]) throws -> Void) -> Delivery {
+        let exporter = ConsoleExporter(serviceName: serviceName, write: write)
+        return Delivery(exporter, timeout: .seconds(1), timeSource: SystemTimeSource())
+    }
+
     @Test("one block: name, attributes, value and unit of each point, with nothing that could move the cursor")
     func block() {
         let written = Monitor<[String]>([])
-        let exporter = ConsoleExporter(serviceName: "my\u{1b}[2J server") { text in written.mutate { $0.append(text) } }
-        exporter.accept(snapshot)
-        #expect(exporter.deliver(deadline: .now, cancellation: Cancellation()))
+        let exporter = delivery(serviceName: "my\u{1b}[2J server") { text in
+            written.mutate { $0.append(String(decoding: text, as: UTF8.self)) }
+        }
+        #expect(exporter.export(snapshot, until: .now + .seconds(1)))
         #expect(exporter.statistics.pointsDelivered == 2)
         #expect(
             written.read { $0 } == [
@@ -37,10 +43,8 @@ struct ConsoleExporterTests {
 
     @Test("output that can't be written is a failed export")
     func closed() {
-        let exporter = ConsoleExporter(serviceName: "s") { _ in throw Closed() }
-        exporter.accept(snapshot)
-        #expect(!exporter.deliver(deadline: .now, cancellation: Cancellation()))
-        #expect(exporter.deliver(deadline: .now, cancellation: Cancellation()), "that is said once")
+        let exporter = delivery(serviceName: "s") { _ in throw Closed() }
+        #expect(!exporter.export(snapshot, until: .now + .seconds(1)))
         #expect(exporter.statistics.exportsFailed == 1)
         for _ in 0..<20 { exporter.accept(snapshot) }
         #expect(exporter.statistics.exportsFailed == 13, "what nobody reads does not pile up")

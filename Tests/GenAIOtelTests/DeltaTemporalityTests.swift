@@ -125,10 +125,16 @@ struct DeltaExportTests {
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "DELTA",
         ]).otlp
         configuration.outageBufferLimit = outageBufferLimit
-        let exporter = try OTLPHTTPExporter(
-            configuration,
-            resource: Resource(["service.name": .string("test")]),
-            log: LogRecorder().log(),
+        // There is no time for a second attempt.
+        let exporter = Delivery(
+            try OTLPHTTPExporter(
+                configuration,
+                resource: Resource(["service.name": .string("test")]),
+                log: LogRecorder().log(),
+                retryPolicy: RetryPolicy(firstDelay: .seconds(60), longestDelay: .seconds(60)),
+                timeSource: time
+            ),
+            timeout: .seconds(10),
             timeSource: time
         )
         defer { exporter.close() }
@@ -141,10 +147,8 @@ struct DeltaExportTests {
             metrics.setKVCacheUsage(model: "round \(round % 3)", percent: 1)
             time.advance(by: .seconds(60))
             isDown.mutate { $0 = round % 3 == 2 }
-            exporter.accept(metrics.snapshot(time: time.unixNanoseconds))
-            // By the time source there is no time for a second attempt; by the real clock there is enough for the first.
-            let deadline = time.now + .milliseconds(1)
-            delivered.append(exporter.deliver(deadline: deadline, cancellation: Cancellation()))
+            let snapshot = metrics.snapshot(time: time.unixNanoseconds)
+            delivered.append(exporter.export(snapshot, until: time.now + .seconds(10)))
         }
         #expect(delivered == [true, false, false, true, false, false, true, false, false, true])
 

@@ -14,31 +14,33 @@ struct OTLPHTTPExporterTests {
         _ url: String,
         timeSource: any TimeSource = SystemTimeSource(),
         retryPolicy: RetryPolicy = RetryPolicy(firstDelay: .milliseconds(1)),
-        change: (inout OTLPConfiguration) -> Void = { _ in }
-    ) throws -> OTLPHTTPExporter {
+        change: (inout OTLPConfiguration) -> Void = { _ in },
+        gzip: () -> OTLPHTTPExporter.Compressor? = { Gzip()?.compress }
+    ) throws -> Delivery {
         var configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": url + "/v1/metrics"]
         )
         .otlp
         change(&configuration)
         let resource = Resource(["service.name": .string("test")])
-        return try OTLPHTTPExporter(
+        let exporter = try OTLPHTTPExporter(
             configuration,
             resource: resource,
             log: recorder.log(),
             retryPolicy: retryPolicy,
-            timeSource: timeSource
+            timeSource: timeSource,
+            gzip: gzip
         )
+        return Delivery(exporter, timeout: .seconds(3600), timeSource: timeSource)
     }
 
     /// Exports the snapshot and delivers all there is; the outcome, and the requests that it took.
-    private func export(_ exporter: OTLPHTTPExporter, until deadline: ContinuousClock.Instant) -> Outcome {
+    private func export(_ exporter: Delivery, until deadline: ContinuousClock.Instant) -> Outcome {
         let before = exporter.statistics.requestsSent
-        exporter.accept(snapshot)
-        let isDelivered = exporter.deliver(deadline: deadline, cancellation: Cancellation())
+        let isDelivered = exporter.export(snapshot, until: deadline)
         return Outcome(isDelivered: isDelivered, requests: exporter.statistics.requestsSent - before)
     }
 
-    private func export(_ exporter: OTLPHTTPExporter, within limit: Duration = .seconds(10)) -> Outcome {
+    private func export(_ exporter: Delivery, within limit: Duration = .seconds(10)) -> Outcome {
         export(exporter, until: .now + limit)
     }
 
@@ -93,6 +95,36 @@ struct OTLPHTTPExporterTests {
         #expect(request.body.count < plain.count)
     }
 
+    @Test("a body that could not be compressed is sent as it is, and says so; the next one is compressed again")
+    func gzipFails() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let isBroken = Monitor(true)
+        let exporter = try exporter(
+            server.url,
+            change: { $0.compression = .gzip },
+            gzip: { { body in isBroken.read { $0 } ? nil : Array(body.reversed()) } }
+        )
+        defer { exporter.close() }
+        #expect(export(exporter).isDelivered)
+        isBroken.mutate { $0 = false }
+        #expect(export(exporter).isDelivered)
+        let plain = OTLPJSONEncoder(resource: Resource(["service.name": .string("test")])).encode(snapshot)
+        #expect(server.requests.map(\.body) == [Data(plain), Data(plain.reversed())])
+        #expect(server.requests.map { $0.headers["content-encoding"] } == [nil, "gzip"])
+    }
+
+    @Test("without libz exports are sent uncompressed, with one warning")
+    func noGzip() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        let exporter = try exporter(server.url, change: { $0.compression = .gzip }, gzip: { nil })
+        defer { exporter.close() }
+        #expect(export(exporter).isDelivered)
+        #expect(server.requests.first?.headers["content-encoding"] == nil)
+        #expect(recorder.lines(.warning) == ["Exports are not compressed: libz is not installed"])
+    }
+
     @Test("an empty snapshot makes no request")
     func empty() throws {
         let server = try LoopbackServer(always: .json("{}"))
@@ -100,8 +132,8 @@ struct OTLPHTTPExporterTests {
         let exporter = try exporter(server.url)
         defer { exporter.close() }
         let empty = MetricSnapshot(time: 1, metrics: [])
-        exporter.accept(empty)
-        #expect(exporter.deliver(deadline: .now + .seconds(1), cancellation: Cancellation()))
+        #expect(exporter.export(empty, until: .now + .seconds(1)))
+        #expect(exporter.statistics == ExportStatistics())
         #expect(server.requests.isEmpty)
     }
 
@@ -176,10 +208,16 @@ struct OTLPHTTPExporterTests {
         #expect(export(exporter) == Outcome(isDelivered: false, requests: 1))
         #expect(export(exporter) == Outcome(isDelivered: false, requests: 0))
         time.advance(by: .seconds(299))
-        #expect(export(exporter, within: .milliseconds(1)).requests == 0)
+        #expect(export(exporter, until: time.now + .milliseconds(1)).requests == 0)
         time.advance(by: .seconds(1))
         #expect(export(exporter, until: time.now + .seconds(5)).requests == 1)
         #expect(server.requests.count == 2)
+        #expect(recorder.lines(.warning).count == 2)
+        #expect(
+            recorder.lines(.warning).last?.contains(
+                "throttled by the collector (Retry-After), beyond this export's timeout"
+            ) == true
+        )
     }
 
     @Test("the deadline holds, retries included, against a collector that hangs, drips or refuses")
@@ -209,16 +247,52 @@ struct OTLPHTTPExporterTests {
         let exporter = try exporter(server.url, timeSource: time, retryPolicy: RetryPolicy(firstDelay: .seconds(5)))
         defer { exporter.close() }
         let cancellation = Cancellation()
-        exporter.accept(snapshot)
         let outcome = Monitor<Bool?>(nil)
         Thread.detachNewThread {
-            let result = exporter.deliver(deadline: time.now + .seconds(9), cancellation: cancellation)
+            let result = exporter.export(snapshot, until: time.now + .seconds(9), stop: cancellation)
             outcome.mutate { $0 = result }
         }
         #expect(time.waitForSleepers())
         cancellation.cancel()
         #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
         #expect(exporter.statistics.requestsSent == 1)
+        #expect(recorder.lines(.warning).isEmpty, "the collector has not failed")
+    }
+
+    @Test("a cancellation ends a throttle too, and that is no failure of the collector")
+    func cancelledThrottle() throws {
+        let server = try LoopbackServer(always: .response(503, headers: ["Retry-After": "60"]))
+        defer { server.stop() }
+        let time = ManualTimeSource()
+        let exporter = try exporter(server.url, timeSource: time) { $0.timeout = .seconds(120) }
+        defer { exporter.close() }
+        #expect(!exporter.export(snapshot, until: time.now + .seconds(50)))
+        let warnings = recorder.lines(.warning)
+        let cancellation = Cancellation()
+        let outcome = Monitor<Bool?>(nil)
+        Thread.detachNewThread {
+            let result = exporter.export(snapshot, until: time.now + .seconds(100), stop: cancellation)
+            outcome.mutate { $0 = result }
+        }
+        #expect(time.waitForSleepers())
+        #expect(time.timeUntilNextDeadline == .seconds(60))
+        cancellation.cancel()
+        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
+        #expect(exporter.statistics.requestsSent == 1)
+        #expect(exporter.statistics.exportsBuffered == 2)
+        #expect(recorder.lines(.warning) == warnings)
+    }
+
+    @Test("a warning without a rejection is passed on; each line tells which exporter it is about")
+    func warning() throws {
+        let server = try LoopbackServer(always: .json(#"{"partialSuccess":{"errorMessage":"slow down"}}"#))
+        defer { server.stop() }
+        let exporter = try exporter(server.url)
+        defer { exporter.close() }
+        #expect(export(exporter).isDelivered)
+        let line = try #require(recorder.lines.first { $0.level == .warning })
+        #expect(line.message == #"The collector at \#(server.url)/v1/metrics warns: "slow down""#)
+        #expect(line.metadata == ["component": "exporter", "endpoint": "\(server.url)/v1/metrics"])
     }
 
     @Test("partial success counts and logs what was rejected, with the message made harmless")

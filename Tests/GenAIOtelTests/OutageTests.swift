@@ -10,31 +10,26 @@ struct OutageTests {
     private let recorder = LogRecorder()
     private let time = ManualTimeSource()
 
-    init() {
-        // Ahead of the real clock, which deadlines of requests are held against.
-        time.advance(by: .seconds(3600))
-    }
-
-    private func exporter(_ url: String, change: (inout OTLPConfiguration) -> Void = { _ in }) throws
-        -> OTLPHTTPExporter
-    {
+    /// There is no time for a second attempt.
+    private func exporter(_ url: String, change: (inout OTLPConfiguration) -> Void = { _ in }) throws -> Delivery {
         var configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": url]).otlp
         change(&configuration)
-        return try OTLPHTTPExporter(
+        let exporter = try OTLPHTTPExporter(
             configuration,
             resource: Resource(["service.name": .string("test")]),
             log: recorder.log(),
+            retryPolicy: RetryPolicy(firstDelay: .seconds(60), longestDelay: .seconds(60)),
             timeSource: time
         )
+        return Delivery(exporter, timeout: .seconds(10), timeSource: time)
     }
 
     private func snapshot(_ number: Int) -> MetricSnapshot {
         MetricSnapshot(time: UInt64(number), metrics: [Metric(.requestsRunning, [NumberPoint([], .int(number))])])
     }
 
-    /// One try: by the time source there is no time for a second one, by the real clock there is enough for the first.
-    private func deliver(_ exporter: OTLPHTTPExporter) -> Bool {
-        exporter.deliver(deadline: time.now + .milliseconds(1), cancellation: Cancellation())
+    private func export(_ number: Int, _ exporter: Delivery) -> Bool {
+        exporter.export(snapshot(number), until: time.now + .seconds(10))
     }
 
     /// The times of the snapshots in the requests, in the order of their arrival.
@@ -59,14 +54,12 @@ struct OutageTests {
         let exporter = try exporter(server.url)
         defer { exporter.close() }
         for number in 1...60 {
-            exporter.accept(snapshot(number))
-            #expect(!deliver(exporter))
+            #expect(!export(number, exporter))
         }
         #expect(exporter.statistics.exportsBuffered == 60)
         #expect(recorder.lines(.warning).count == 1, "an outage is said once")
         isDown.mutate { $0 = false }
-        exporter.accept(snapshot(61))
-        #expect(deliver(exporter))
+        #expect(export(61, exporter))
         #expect(times(accepted.read { $0 }) == Array(1...61))
         #expect(exporter.statistics.exportsDelivered == 61)
         #expect(exporter.statistics.exportsFailed == 0)
@@ -87,17 +80,16 @@ struct OutageTests {
         let exporter = try exporter(server.url) { $0.outageBufferLimit = 5 }
         defer { exporter.close() }
         for number in 1...12 {
-            exporter.accept(snapshot(number))
-            #expect(!deliver(exporter))
+            #expect(!export(number, exporter))
         }
         #expect(exporter.statistics.exportsFailed == 7)
         #expect(exporter.statistics.pointsDropped == 7)
         #expect(recorder.lines(.warning).count { $0.contains("dropped") } == 1)
         isDown.mutate { $0 = false }
-        exporter.accept(snapshot(13))
-        #expect(!deliver(exporter), "one was lost since the last delivery")
+        #expect(export(13, exporter))
         #expect(times(accepted.read { $0 }) == Array(9...13))
-        #expect(deliver(exporter))
+        #expect(exporter.statistics.exportsFailed == 8)
+        #expect(exporter.statistics.exportsDelivered == 5)
         #expect(recorder.lines(.info).contains { $0.contains("no longer lost") })
     }
 
@@ -115,9 +107,10 @@ struct OutageTests {
         let exporter = try exporter(server.url)
         defer { exporter.close() }
         for number in 1...3 { exporter.accept(snapshot(number)) }
-        #expect(!deliver(exporter))
+        exporter.deliver(Cancellation())
+        #expect(exporter.statistics.exportsBuffered == 3)
         isDown.mutate { $0 = false }
-        #expect(!deliver(exporter), "one of three was refused")
+        exporter.deliver(Cancellation())
         #expect(times(accepted.read { $0 }) == [1, 3])
         #expect(exporter.statistics.exportsFailed == 1)
         #expect(exporter.statistics.exportsDelivered == 2)
@@ -129,7 +122,7 @@ struct OutageTests {
         defer { server.stop() }
         let exporter = try exporter(server.url)
         for number in 1...3 { exporter.accept(snapshot(number)) }
-        #expect(!deliver(exporter))
+        exporter.deliver(Cancellation())
         exporter.close()
         #expect(exporter.statistics.exportsFailed == 3)
         #expect(exporter.statistics.exportsBuffered == 0)
@@ -143,12 +136,10 @@ struct OutageTests {
         defer { server.stop() }
         let exporter = try exporter(server.url) { $0.outageBufferLimit = 0 }
         defer { exporter.close() }
-        exporter.accept(snapshot(1))
-        #expect(!deliver(exporter))
+        #expect(!export(1, exporter))
         #expect(exporter.statistics.exportsFailed == 1)
         isDown.mutate { $0 = false }
-        exporter.accept(snapshot(2))
-        #expect(deliver(exporter))
+        #expect(export(2, exporter))
         #expect(exporter.statistics.exportsDelivered == 1)
     }
 }

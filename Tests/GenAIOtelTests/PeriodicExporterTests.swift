@@ -7,37 +7,59 @@ import Testing
 
 /// An exporter that does as it is told and keeps what it was given.
 private final class RecordingExporter: SnapshotExporter {
-    enum Behaviour { case deliver, fail, hangUntilCancelled }
+    enum Behaviour: Equatable {
+        case end(ExportOutcome)
+        case hang(then: ExportOutcome)
+
+        static let hangUntilCancelled = hang(then: .undelivered)
+        static let deliver = end(.delivered(rejectedPoints: 0))
+        static let fail = end(.undelivered)
+    }
 
     struct State {
         var behaviour = Behaviour.deliver
+        /// Where a snapshot's outcome is another one.
+        var behaviours: [Int: Behaviour] = [:]
         var accepted = 0
         var deadlines: [ContinuousClock.Instant] = []
+        var dropped: [Int] = []
         var isClosed = false
     }
 
     let state = Monitor(State())
+    let limits: ExportQueue.Limits
 
-    func accept(_ snapshot: MetricSnapshot) { state.mutate { $0.accepted += 1 } }
+    init(limit: Int = 64) {
+        limits = ExportQueue.Limits(exports: limit, bytes: 1000)
+    }
 
-    func deliver(deadline: ContinuousClock.Instant, cancellation: Cancellation) -> Bool {
+    var requestsSent: Int { deliveries }
+
+    /// A snapshot without metrics is encoded all the same.
+    func encode(_ snapshot: MetricSnapshot, number: Int) -> Export? {
+        state.mutate { $0.accepted += 1 }
+        return Export(number: number, time: snapshot.time, body: [], points: snapshot.pointCount)
+    }
+
+    func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome {
         let behaviour = state.mutate { state in
             state.deadlines.append(deadline)
-            return state.behaviour
+            return state.behaviours[export.number] ?? state.behaviour
         }
-        if behaviour == .hangUntilCancelled {
+        switch behaviour {
+        case .end(let outcome):
+            return outcome
+        case .hang(let outcome):
             let isCancelled = Monitor(false)
             cancellation.withAction({ isCancelled.mutate { $0 = true } }) {
                 let _: Bool? = isCancelled.wait(until: .now + .seconds(10)) { $0 ? true : nil }
             }
+            return outcome
         }
-        return behaviour == .deliver
     }
 
-    var statistics: ExportStatistics {
-        var result = ExportStatistics()
-        result.exportsDelivered = state.read { $0.accepted }
-        return result
+    func dropped(_ exports: [Export], because reason: String) {
+        state.mutate { $0.dropped += exports.map(\.number) }
     }
 
     func close() { state.mutate { $0.isClosed = true } }
@@ -114,12 +136,14 @@ struct PeriodicExporterTests {
     func outageRetry() {
         let exporter = periodic()
         defer { _ = exporter.shutdown(timeout: .seconds(5)) }
-        for count in 1...3 {
+        recording.state.mutate { $0.behaviour = .fail }
+        #expect(!exporter.flush(timeout: .seconds(5)))
+        for count in 2...4 {
             #expect(time.waitForSleepers(2))
             time.advance(by: .seconds(15))
-            #expect(recording.waitFor(accepted: 0, deliveries: count))
+            #expect(recording.waitFor(accepted: 1, deliveries: count))
         }
-        #expect(recording.accepted == 0)
+        #expect(recording.accepted == 1)
     }
 
     @Test("a flush exports at once, keeps the schedule and tells the outcome")
@@ -196,21 +220,133 @@ struct PeriodicExporterTests {
 
     @Test("who asks for an export when all has ended, or as it ends, is told so at once", arguments: [true, false])
     func flushTooLate(isWaiting: Bool) {
-        let worker = ExportWorker(recording, timeout: .seconds(30), timeSource: time)
+        let delivery = Delivery(recording, timeout: .seconds(30), timeSource: time)
         let deadline = time.now + .seconds(60)
-        if !isWaiting { worker.close() }
+        if !isWaiting { delivery.close() }
         let outcome = Monitor<Bool?>(nil)
         Thread.detachNewThread { [time] in
-            let request = worker.request(deadline: deadline)
-            worker.makeWay(for: request, until: time.now + .seconds(30))
-            let result = worker.outcome(of: request, until: deadline)
+            let number = delivery.expectNext(by: deadline)
+            delivery.makeWay(for: number, until: time.now + .seconds(30))
+            let result = delivery.outcome(of: number, until: deadline)
             outcome.mutate { $0 = result }
         }
         if isWaiting {
             #expect(time.waitForSleepers())
-            worker.close()
+            delivery.close()
         }
         #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
+    }
+
+    @Test(
+        "two flushes whose snapshots fare differently are each told about their own",
+        arguments: [[true, false], [false, true]]
+    )
+    func ownOutcome(isDelivered: [Bool]) {
+        let exporter = periodic()
+        recording.state.mutate { state in
+            state.behaviour = .hangUntilCancelled
+            for (index, isDelivered) in isDelivered.enumerated() {
+                state.behaviours[index + 2] = isDelivered ? .deliver : .end(.refused)
+            }
+        }
+        // Both wait behind a delivery that hangs, and are then served by one round.
+        time.advance(by: .seconds(60))
+        #expect(recording.waitFor(accepted: 1, deliveries: 1))
+        let outcomes = Monitor<[Int: Bool]>([:])
+        for index in 0...1 {
+            Thread.detachNewThread {
+                let result = exporter.flush(timeout: .seconds(4))
+                outcomes.mutate { $0[index] = result }
+            }
+            #expect(recording.waitFor(accepted: index + 2, deliveries: 1))
+        }
+        recording.state.mutate { $0.behaviours[1] = .end(.refused) }
+        time.advance(by: .seconds(2))
+        let results = outcomes.wait(until: .now + .seconds(10)) { $0.count == 2 ? $0 : nil }
+        #expect(results == [0: isDelivered[0], 1: isDelivered[1]])
+        #expect(exporter.statistics.exportsDelivered == 1)
+        #expect(exporter.statistics.exportsFailed == 2)
+        recording.state.mutate { $0.behaviour = .deliver }
+        #expect(exporter.shutdown(timeout: .seconds(5)))
+    }
+
+    @Test("a flush whose snapshot is dropped from the full queue is told so at once")
+    func droppedOutcome() {
+        let small = RecordingExporter(limit: 1)
+        let delivery = Delivery(small, timeout: .seconds(30), timeSource: time)
+        let deadline = time.now + .seconds(60)
+        let snapshot = MetricSnapshot(time: 1, metrics: [])
+        let first = delivery.expectNext(by: deadline)
+        delivery.accept(snapshot)
+        let second = delivery.expectNext(by: deadline)
+        delivery.accept(snapshot)
+        #expect(!delivery.outcome(of: first, until: deadline))
+        #expect(small.state.read { $0.dropped } == [1])
+        delivery.deliver(Cancellation())
+        #expect(delivery.outcome(of: second, until: deadline))
+    }
+
+    @Test(
+        "a delivery that ends after the end is counted once, and leaves nothing behind",
+        arguments: [(.delivered(rejectedPoints: 0), [2]), (.refused, [2]), (.undelivered, [2, 1])]
+            as [(ExportOutcome, [Int])]
+    )
+    func closedInFlight(outcome: ExportOutcome, dropped: [Int]) {
+        let delivery = Delivery(recording, timeout: .seconds(30), timeSource: time)
+        let snapshot = MetricSnapshot(time: 1, metrics: [])
+        recording.state.mutate { $0.behaviour = .hang(then: outcome) }
+        let stop = Cancellation()
+        let hasEnded = Monitor(false)
+        delivery.accept(snapshot)
+        Thread.detachNewThread {
+            delivery.deliver(stop)
+            hasEnded.mutate { $0 = true }
+        }
+        #expect(recording.waitFor(accepted: 1, deliveries: 1))
+        delivery.accept(snapshot)
+        delivery.close()
+        #expect(delivery.statistics.exportsBuffered == 0)
+        stop.cancel()
+        #expect(hasEnded.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
+        let isDelivered = outcome == .delivered(rejectedPoints: 0)
+        #expect(delivery.statistics.exportsDelivered == (isDelivered ? 1 : 0))
+        #expect(delivery.statistics.exportsFailed == (isDelivered ? 1 : 2))
+        #expect(delivery.statistics.exportsBuffered == 0)
+        #expect(recording.state.read { $0.dropped } == dropped)
+    }
+
+    @Test("start, flush and shutdown at any moment, from any thread, with any timeout: each export is counted once")
+    func anyMoment() {
+        let timeouts: [Duration] = [.zero, .seconds(-5), .milliseconds(5), .seconds(5), .seconds(Int64.max)]
+        for round in 0..<10 {
+            let recording = RecordingExporter(limit: 2)
+            recording.state.mutate { state in
+                for number in 1...60 {
+                    state.behaviours[number] = [.deliver, .fail, .end(.refused)][(number + round) % 3]
+                }
+            }
+            let exporter = PeriodicExporter(
+                exporters: [recording],
+                interval: .milliseconds(10),
+                timeout: .seconds(30),
+                collect: { MetricSnapshot(time: 1, metrics: []) }
+            )
+            DispatchQueue.concurrentPerform(iterations: 8) { index in
+                switch index {
+                case 0: exporter.start()
+                case 7: _ = exporter.shutdown(timeout: timeouts[round % timeouts.count])
+                default: _ = exporter.flush(timeout: timeouts[index % timeouts.count])
+                }
+                let counts = exporter.statistics
+                let counted = counts.exportsDelivered + counts.exportsFailed + counts.exportsBuffered
+                #expect(counted <= recording.accepted)
+            }
+            _ = exporter.shutdown(timeout: .seconds(5))
+            #expect(!exporter.flush(timeout: .seconds(Int64.max)), "it has ended")
+            let counts = exporter.statistics
+            #expect(counts.exportsBuffered == 0)
+            #expect(counts.exportsDelivered + counts.exportsFailed == recording.accepted)
+        }
     }
 
     @Test("an exporter that hangs does not hold up another one")
@@ -273,6 +409,9 @@ struct PeriodicExporterTests {
         #expect(recording.accepted == 1)
         #expect(recording.state.read { $0.isClosed })
         #expect(!exporter.flush(timeout: .seconds(5)), "nothing is exported after it")
+        #expect(!exporter.shutdown(timeout: .seconds(5)))
+        #expect(recording.accepted == 1)
+        #expect(exporter.statistics.exportsFailed == 0)
     }
 
     @Test("statistics are the sum over the exporters")
@@ -286,7 +425,7 @@ struct PeriodicExporterTests {
         )
         exporter.start()
         #expect(exporter.shutdown(timeout: .seconds(5)))
-        #expect(exporter.statistics.exportsDelivered == 4)
+        #expect(exporter.statistics.exportsDelivered == 2)
     }
 }
 

@@ -3,65 +3,35 @@
 import Foundation
 
 /// Writes one block of text per export to standard output, which may keep its thread waiting: a terminal that is held, or
-/// a pipe that nobody reads.
+/// a pipe that nobody reads. What nobody reads is dropped without a word.
 struct ConsoleExporter: SnapshotExporter {
-    private struct State {
-        var waiting: [MetricSnapshot] = []
-        var statistics = ExportStatistics()
-        /// Whether something was dropped since the last delivery began.
-        var hasLost = false
-    }
-
-    /// How many snapshots may wait to be written; then the oldest is dropped.
-    private static let waitingLimit = 8
-
-    private let state = Locked(State())
+    let limits = ExportQueue.Limits(exports: 8, bytes: 16 * 1024 * 1024)
     private let serviceName: String
-    private let write: @Sendable (String) throws -> Void
+    private let write: @Sendable ([UInt8]) throws -> Void
 
     init(
         serviceName: String,
-        write: @escaping @Sendable (String) throws -> Void = { text in
-            try BrokenPipeSignal.ignored { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) }
+        write: @escaping @Sendable ([UInt8]) throws -> Void = { text in
+            try BrokenPipeSignal.ignored { try FileHandle.standardOutput.write(contentsOf: Data(text)) }
         }
     ) {
         self.serviceName = serviceName
         self.write = write
     }
 
-    func accept(_ snapshot: MetricSnapshot) {
-        state.withLock { state in
-            state.waiting.append(snapshot)
-            guard state.waiting.count > Self.waitingLimit else { return }
-            state.statistics.countDropped(points: state.waiting.removeFirst().pointCount)
-            state.hasLost = true
-        }
+    var requestsSent: Int { 0 }
+
+    func encode(_ snapshot: MetricSnapshot, number: Int) -> Export? {
+        let text = Self.text(snapshot, serviceName: serviceName)
+        return Export(number: number, time: snapshot.time, body: Array(text.utf8), points: snapshot.pointCount)
     }
 
-    func deliver(deadline: ContinuousClock.Instant, cancellation: Cancellation) -> Bool {
-        var (waiting, isComplete) = state.withLock { state in
-            defer {
-                state.waiting = []
-                state.hasLost = false
-            }
-            return (state.waiting[...], !state.hasLost)
-        }
-        while let snapshot = waiting.popFirst() {
-            // A block is one write, so that it stays together among the application's own output.
-            let isWritten = (try? write(Self.text(snapshot, serviceName: serviceName))) != nil
-            isComplete = isComplete && isWritten
-            state.withLock { state in
-                if isWritten {
-                    state.statistics.countDelivered(points: snapshot.pointCount, rejected: 0)
-                } else {
-                    state.statistics.countDropped(points: snapshot.pointCount)
-                }
-            }
-        }
-        return isComplete
+    /// A block is one write, so that it stays together among the application's own output.
+    func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome {
+        (try? write(export.body)) == nil ? .refused : .delivered(rejectedPoints: 0)
     }
 
-    var statistics: ExportStatistics { state.withLock { $0.statistics } }
+    func dropped(_ exports: [Export], because reason: String) {}
 
     func close() {}
 

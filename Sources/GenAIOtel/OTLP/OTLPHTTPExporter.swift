@@ -1,148 +1,205 @@
-// Exports snapshots over OTLP/HTTP, and keeps what the collector can't take for as long as it is away.
+// Exports snapshots over OTLP/HTTP, and sends them again if that makes sense.
 
 import Foundation
 
 /// The OTLP/HTTP exporter, JSON encoding (OTLP specification 1.x, OpenTelemetry exporter specification).
 ///
-/// A snapshot is encoded when it is accepted and waits in the ``OutageBuffer`` for its delivery, in the order of
-/// collection. So an outage neither holds up collecting nor loses what was collected meanwhile.
+/// A snapshot is encoded and compressed when it is accepted, so that an outage neither holds up collecting nor keeps more in
+/// memory than what is sent.
 final class OTLPHTTPExporter: SnapshotExporter {
+    /// Compresses a body; nil if that fails.
+    typealias Compressor = @Sendable ([UInt8]) -> [UInt8]?
+
+    private struct State {
+        var requestsSent = 0
+        /// Nil unless the collector has asked for a pause since it took the last export.
+        var throttledUntil: ContinuousClock.Instant?
+    }
+
+    /// The longest that a server's Retry-After keeps later exports back: one wrong header must not silence a process.
+    static let longestThrottle: Duration = .seconds(600)
+
     /// The largest body that is sent, before compression.
     static let bodyLimit = 64 * 1024 * 1024
 
-    private struct State {
-        var buffer: OutageBuffer
-        var lastNumber = 0
-        /// Nil where snapshots are sent as they are: cumulative.
-        var deltaTemporality: DeltaTemporality?
-        var statistics = ExportStatistics()
-        /// Whether something was dropped untried since the last delivery began.
-        var hasLost = false
-    }
+    /// The package's own product in front of the form that the exporter specification asks for.
+    static let userAgent = "\(PackageInfo.userAgent) OTel-OTLP-Exporter-Swift/\(PackageInfo.version)"
 
+    let limits: ExportQueue.Limits
     private let timeout: Duration
-    private let gzip: Gzip?
+    private let gzip: Compressor?
     private let encoder: OTLPJSONEncoder
-    private let sender: OTLPSender
+    private let endpoint: HTTPEndpoint
+    private let headers: [HTTPHeader]
+    private let transport: any HTTPTransport
+    private let retryPolicy: RetryPolicy
     private let timeSource: any TimeSource
+    private let log: Log
+    private let failures: FailureLog
+    private let warnings: FailureLog
     private let losses: FailureLog
-    private let state: Locked<State>
+    private let state = Locked(State())
+    /// Nil where snapshots are sent as they are: cumulative.
+    private let deltaTemporality: Locked<DeltaTemporality>?
 
     /// Throws if the endpoint can't be used or certificates are configured that can't be honoured.
+    ///
+    /// - Parameter gzip: loads the compressor; nil where there is none.
     init(
         _ configuration: OTLPConfiguration,
         resource: Resource,
         log: Log,
         retryPolicy: RetryPolicy = RetryPolicy(),
-        timeSource: any TimeSource = SystemTimeSource()
+        timeSource: any TimeSource = SystemTimeSource(),
+        gzip: () -> Compressor? = { Gzip()?.compress }
     ) throws {
-        let wantsGzip = configuration.compression == .gzip
-        gzip = wantsGzip ? Gzip() : nil
-        if wantsGzip && gzip == nil { log.warning("There is no libz to compress with: exports are sent as they are") }
-        sender = OTLPSender(
-            endpoint: try configuration.validEndpoint(),
-            // No parameter after the type: Prometheus answers 400 to `; charset=utf-8`.
-            headers: configuration.headers.map { HTTPHeader($0.key, $0.value) }
-                + [HTTPHeader("Content-Type", "application/json")]
-                + (gzip == nil ? [] : [HTTPHeader("Content-Encoding", "gzip")]),
-            transport: try configuration.transport(userAgent: Self.userAgent),
-            retryPolicy: retryPolicy,
-            timeSource: timeSource,
-            log: log
+        endpoint = try configuration.validEndpoint()
+        transport = try configuration.transport(userAgent: Self.userAgent)
+        // No parameter after the type: Prometheus answers 400 to `; charset=utf-8`.
+        headers =
+            configuration.headers.map { HTTPHeader($0.key, $0.value) }
+            + [HTTPHeader("Content-Type", "application/json")]
+        limits = ExportQueue.Limits(
+            exports: configuration.outageBufferLimit,
+            bytes: configuration.outageBufferByteLimit
         )
         timeout = configuration.timeout
         encoder = OTLPJSONEncoder(resource: resource)
+        self.retryPolicy = retryPolicy
         self.timeSource = timeSource
+        let log = log.about(["component": "exporter", "endpoint": "\(endpoint)"])
+        self.log = log
+        failures = FailureLog(log: log, timeSource: timeSource)
+        warnings = FailureLog(log: log, timeSource: timeSource)
         losses = FailureLog(log: log, timeSource: timeSource)
-        state = Locked(
-            State(
-                buffer: OutageBuffer(
-                    entryLimit: configuration.outageBufferLimit,
-                    byteLimit: configuration.outageBufferByteLimit
-                ),
-                deltaTemporality: configuration.temporality == .cumulative ? nil : DeltaTemporality()
-            )
+        deltaTemporality = configuration.temporality == .cumulative ? nil : Locked(DeltaTemporality())
+        let wantsGzip = configuration.compression == .gzip
+        self.gzip = wantsGzip ? gzip() : nil
+        if wantsGzip && self.gzip == nil { log.warning("Exports are not compressed: libz is not installed") }
+    }
+
+    var requestsSent: Int { state.withLock { $0.requestsSent } }
+
+    func close() { transport.close() }
+
+    // MARK: Encoding
+
+    func encode(_ snapshot: MetricSnapshot, number: Int) throws(ExportTooLarge) -> Export? {
+        let snapshot = deltaTemporality?.withLock { $0.next(snapshot) } ?? snapshot
+        guard !snapshot.metrics.isEmpty else { return nil }
+        var export = Export(
+            number: number,
+            time: snapshot.time,
+            body: encoder.encode(snapshot),
+            points: snapshot.pointCount
         )
+        let size = export.body.count
+        guard size <= Self.bodyLimit else {
+            dropped([export], because: "\(size) bytes are over the limit of 64 MiB; lower cardinalityLimit")
+            throw ExportTooLarge(points: export.points)
+        }
+        if let compressed = gzip?(export.body) { (export.body, export.contentEncoding) = (compressed, "gzip") }
+        return export
     }
 
-    /// The package's own product in front of the form that the exporter specification asks for.
-    static let userAgent = "\(PackageInfo.userAgent) OTel-OTLP-Exporter-Swift/\(PackageInfo.version)"
-
-    var statistics: ExportStatistics {
-        state.withLock { state in
-            var result = state.statistics
-            result.requestsSent = sender.requestsSent
-            result.exportsBuffered = state.buffer.entries.count
-            return result
-        }
+    func dropped(_ exports: [Export], because reason: String) {
+        exports.forEach(takeBack)
+        let what = exports.count == 1 ? "An export is" : "\(exports.count) exports are"
+        losses.failed(.warning, "\(what) dropped: \(reason)")
     }
 
-    func accept(_ snapshot: MetricSnapshot) {
-        let snapshot = state.withLock { $0.deltaTemporality?.next(snapshot) } ?? snapshot
-        guard !snapshot.metrics.isEmpty else { return }
-        let body = encoder.encode(snapshot)
-        var entry = OutageBuffer.Entry(number: 0, time: snapshot.time, body: body, points: snapshot.pointCount)
-        guard body.count <= Self.bodyLimit else {
-            state.withLock { $0.hasLost = true }
-            return drop([entry], because: "\(body.count) bytes are over the limit of 64 MiB")
-        }
-        if let compressed = gzip?.compress(body) { entry.body = compressed }
-        let dropped = state.withLock { state in
-            state.lastNumber += 1
-            entry.number = state.lastNumber
-            let dropped = state.buffer.append(entry)
-            state.hasLost = state.hasLost || !dropped.isEmpty
-            return dropped
-        }
-        drop(dropped, because: "the collector has been away for too long")
+    /// The next delta covers the export's time too, if it has not been taken yet.
+    private func takeBack(_ export: Export) {
+        deltaTemporality?.withLock { $0.takeBack(time: export.time) }
     }
 
-    /// Delivers what was accepted before this call, oldest first; the first that can't be delivered ends it.
-    func deliver(deadline: ContinuousClock.Instant, cancellation: Cancellation) -> Bool {
-        var (last, isComplete) = state.withLock { state in
-            defer { state.hasLost = false }
-            return (state.lastNumber, !state.hasLost)
+    // MARK: Sending (OTLP specification 1.x, "OTLP/HTTP Request" and following)
+
+    /// Sends the export until it has arrived, is refused, is cancelled, or there is no time for another attempt.
+    func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome {
+        let deadline = min(deadline, timeSource.now + timeout)
+        func undelivered(_ reason: String) -> ExportOutcome {
+            if cancellation.isCancelled {
+                // By a flush or the shutdown of this process: no failure of the collector.
+                log.debug("Export to \(endpoint) was cancelled")
+            } else {
+                failures.failed(.warning, "Export to \(endpoint) failed: \(reason)")
+            }
+            return .undelivered
         }
-        while let entry = state.withLock({ $0.buffer.takeFirst(upTo: last) }) {
-            let limits = OTLPSender.Limits(
-                deadline: min(deadline, timeSource.now + timeout),
-                cancellation: cancellation
-            )
-            switch sender.send(entry.body, limits) {
-            case .delivered(let rejectedPoints):
-                state.withLock { $0.statistics.countDelivered(points: entry.points, rejected: rejectedPoints) }
-                losses.succeeded("Exports are no longer lost")
-            case .refused:
-                isComplete = false
-                countDropped([entry])
-            case .undelivered:
-                drop(state.withLock { $0.buffer.putBack(entry) }, because: "it can't be kept for later")
-                return false
+        if let until = state.withLock({ $0.throttledUntil }), !pause(until: until, deadline, cancellation) {
+            return undelivered("throttled by the collector (Retry-After), beyond this export's timeout")
+        }
+        let encoding = export.contentEncoding.map { [HTTPHeader("Content-Encoding", $0)] } ?? []
+        let body = Data(export.body)
+        let request = HTTPRequest(method: "POST", endpoint: endpoint, headers: headers + encoding, body: body)
+        var attempts = 0
+        while true {
+            attempts += 1
+            switch attempt(request, deadline, cancellation) {
+            case .delivered(let rejected, let message):
+                delivered(rejected, message)
+                return .delivered(rejectedPoints: rejected)
+            case .refused(let reason):
+                failures.failed(.warning, "Export to \(endpoint) failed: \(reason); it is not sent again")
+                takeBack(export)
+                return .refused
+            case .retryable(let reason, let requested):
+                throttle(requested)
+                let delay = retryPolicy.delay(afterFailures: attempts, requested: requested)
+                guard pause(until: timeSource.now + delay, deadline, cancellation) else {
+                    return undelivered("\(reason) (attempt \(attempts), no time for more)")
+                }
+                log.debug("Export to \(endpoint): \(reason); sent again after \(delay)")
             }
         }
-        return isComplete
     }
 
-    func close() {
-        sender.close()
-        drop(state.withLock { $0.buffer.removeAll() }, because: "the collector was not there at the end")
+    private func attempt(
+        _ request: HTTPRequest,
+        _ deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) -> OTLPAnswer {
+        state.withLock { $0.requestsSent += 1 }
+        let timeout = timeSource.now.duration(to: deadline)
+        let result = transport.send(request, deadline: .now + timeout, cancellation: cancellation)
+        let now = Date(timeIntervalSince1970: Double(timeSource.unixNanoseconds) / 1e9)
+        return OTLPAnswer(result, now: now, secrets: Secrets(endpoint, headers: headers))
     }
 
-    private func drop(_ entries: [OutageBuffer.Entry], because reason: String) {
-        guard !entries.isEmpty else { return }
-        countDropped(entries)
-        losses.failed(
-            .warning,
-            "\(entries.count == 1 ? "An export is" : "\(entries.count) exports are") dropped: \(reason)"
-        )
-    }
-
-    private func countDropped(_ entries: [OutageBuffer.Entry]) {
-        state.withLock { state in
-            for entry in entries {
-                state.statistics.countDropped(points: entry.points)
-                state.deltaTemporality?.takeBack(time: entry.time)
-            }
+    private func delivered(_ rejected: Int, _ message: String?) {
+        state.withLock { $0.throttledUntil = nil }
+        losses.succeeded("Exports are no longer lost")
+        failures.succeeded("Export to \(endpoint) works again")
+        let words = message.map { ": \(quoted($0, limit: 300))" } ?? ""
+        if rejected > 0 {
+            warnings.failed(.warning, "The collector at \(endpoint) rejected \(rejected) points\(words)")
+        } else if message != nil {
+            warnings.failed(.warning, "The collector at \(endpoint) warns\(words)")
+        } else {
+            warnings.succeeded("The collector at \(endpoint) accepts everything again")
         }
+    }
+
+    /// Waits until `moment`, unless that is beyond the deadline.
+    ///
+    /// - Returns: false if there is no time for another attempt, or nobody wants one any more.
+    private func pause(
+        until moment: ContinuousClock.Instant,
+        _ deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) -> Bool {
+        guard moment < deadline else { return false }
+        let isCancelled = Monitor(false)
+        return cancellation.withAction({ isCancelled.mutate { $0 = true } }) {
+            timeSource.wait(on: isCancelled, until: moment) { $0 ? true : nil } == nil
+        }
+    }
+
+    /// A Retry-After binds the exports that follow too.
+    private func throttle(_ requested: Duration?) {
+        guard let requested else { return }
+        let until = timeSource.now + min(requested, Self.longestThrottle)
+        state.withLock { $0.throttledUntil = until }
     }
 }

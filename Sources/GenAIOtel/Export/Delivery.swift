@@ -1,0 +1,129 @@
+// What the threads of one exporter do, and what others can learn of it.
+
+/// Has snapshots encoded by an exporter, keeps them in a queue, and has them delivered.
+final class Delivery: Sendable {
+    private struct State {
+        var queue: ExportQueue
+        /// Nil while nothing is being delivered.
+        var round: Round?
+    }
+
+    /// One pass over what waits.
+    private struct Round {
+        var begin: ContinuousClock.Instant
+        /// Whether somebody waits for one of its outcomes.
+        var isExpected: Bool
+        var cancellation: Cancellation
+    }
+
+    /// A younger round is not broken off: a collector may be slow.
+    private static let shortestRound: Duration = .seconds(1)
+
+    private let exporter: any SnapshotExporter
+    private let timeout: Duration
+    private let timeSource: any TimeSource
+    private let state: Monitor<State>
+
+    /// - Parameter timeout: the longest that one round may take.
+    init(_ exporter: any SnapshotExporter, timeout: Duration, timeSource: any TimeSource) {
+        self.exporter = exporter
+        self.timeout = timeout
+        self.timeSource = timeSource
+        state = Monitor(State(queue: ExportQueue(exporter.limits)))
+    }
+
+    var statistics: ExportStatistics {
+        var result = state.read { $0.queue.statistics }
+        result.requestsSent = exporter.requestsSent
+        return result
+    }
+
+    /// The number of the snapshot that is taken next.
+    func nextNumber() -> Int { state.mutate { $0.queue.nextNumber() } }
+
+    /// Has a snapshot encoded, on the calling thread, and keeps it until it is delivered. Waits for nobody.
+    func accept(_ snapshot: MetricSnapshot, number: Int) {
+        do {
+            guard let export = try exporter.encode(snapshot, number: number) else {
+                return state.mutate { $0.queue.skip(number) }
+            }
+            update { $0.add(export) }
+        } catch {
+            state.mutate { $0.queue.reject(number, points: error.points) }
+        }
+    }
+
+    /// Delivers what was accepted so far, oldest first, on the calling thread, up to the first that can't be delivered.
+    ///
+    /// - Parameter stop: cancels the delivery.
+    func deliver(_ stop: Cancellation) {
+        let cancellation = Cancellation()
+        let deadline = state.mutate { state in
+            let begin = timeSource.now
+            // Who waits no longer does not shorten the round.
+            let expected = state.queue.beginRound().flatMap { $0 > begin ? $0 : nil }
+            state.round = Round(begin: begin, isExpected: expected != nil, cancellation: cancellation)
+            return min(expected ?? begin + timeout, begin + timeout)
+        }
+        stop.withAction({ cancellation.cancel() }) {
+            while let export = state.mutate({ $0.queue.takeNext() }) {
+                let outcome = exporter.send(export, deadline: deadline, cancellation: cancellation)
+                update { $0.settle(outcome) }
+                if outcome == .undelivered { break }
+            }
+        }
+        state.mutate { state in
+            state.queue.endRound()
+            state.round = nil
+        }
+    }
+
+    /// Gives up what waits; nothing is kept from now on.
+    func close() {
+        update { $0.close() }
+        exporter.close()
+    }
+
+    /// Changes the queue, and tells the exporter what had to be dropped.
+    private func update(_ change: (inout ExportQueue) -> [Export]) {
+        let (dropped, isClosed) = state.mutate { (change(&$0.queue), $0.queue.isClosed) }
+        guard !dropped.isEmpty else { return }
+        if isClosed {
+            exporter.dropped(dropped, because: "not delivered before the shutdown")
+        } else {
+            exporter.dropped(
+                dropped,
+                because: "the outage buffer has no room; raise outageBufferLimit or outageBufferByteLimit to keep more"
+            )
+        }
+    }
+
+    // MARK: For those who wait
+
+    /// Announces that somebody waits for the outcome of the next snapshot; to be followed by ``outcome(of:until:)``.
+    ///
+    /// - Returns: the snapshot's number.
+    func expectNext(by deadline: ContinuousClock.Instant) -> Int {
+        state.mutate { $0.queue.expectNext(by: deadline) }
+    }
+
+    /// Waits until a round has begun that tries the snapshot; at the deadline, breaks off the one that stands in its way,
+    /// unless somebody waits for that one, or it has only just begun.
+    func makeWay(for number: Int, until deadline: ContinuousClock.Instant) {
+        guard !waitForBegin(of: number, until: deadline) else { return }
+        guard let obstacle = state.read({ $0.round }), !obstacle.isExpected else { return }
+        guard !waitForBegin(of: number, until: obstacle.begin + Self.shortestRound) else { return }
+        // By now another round may be under way, which this does not touch.
+        obstacle.cancellation.cancel()
+    }
+
+    private func waitForBegin(of number: Int, until deadline: ContinuousClock.Instant) -> Bool {
+        timeSource.wait(on: state, until: deadline) { $0.queue.hasBegun(number) ? true : nil } ?? false
+    }
+
+    /// Waits for the outcome of a snapshot that was expected; false if it is not known at the deadline.
+    func outcome(of number: Int, until deadline: ContinuousClock.Instant) -> Bool {
+        defer { state.mutate { $0.queue.forget(number) } }
+        return timeSource.wait(on: state, until: deadline) { $0.queue.outcome(of: number) } ?? false
+    }
+}
