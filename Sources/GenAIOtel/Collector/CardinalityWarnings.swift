@@ -7,7 +7,7 @@ struct CardinalityWarnings: Sendable {
     enum Excess: Sendable {
         case models, requests
         /// Polled servers, or models of one of them.
-        case polled
+        case recorded
     }
 
     private let log: Log
@@ -26,7 +26,7 @@ struct CardinalityWarnings: Sendable {
             case .models: ("models", "new ones share one point with otel.metric.overflow")
             case .requests:
                 ("kinds of requests (model, operation, error)", "new ones share one point with otel.metric.overflow")
-            case .polled:
+            case .recorded:
                 ("polled servers, or models on one of them,", "new models share one point, new servers are left out")
             }
         log.warning("More \(what) than the cardinality limit (\(limit)) allows: \(consequence)")

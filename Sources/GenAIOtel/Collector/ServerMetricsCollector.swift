@@ -15,7 +15,7 @@ public final class ServerMetricsCollector: Sendable {
         var requestsMax: Int?
         var kvCacheUsage: SeriesTable<String, Double>
         var requests: RequestStore
-        var polled: PolledServers
+        var recorded: RecordedServers
 
         /// What the application has set and what is tracked are apart, so that setting a count can't upset the tracking.
         var totalRunning: Int { requestsRunning.addingAsCount(requests.running) }
@@ -29,7 +29,7 @@ public final class ServerMetricsCollector: Sendable {
                 requestsWaiting: totalWaiting,
                 requestsMax: requestsMax,
                 requests: requests.values,
-                servers: polled.servers
+                servers: recorded.servers
             )
         }
     }
@@ -57,7 +57,7 @@ public final class ServerMetricsCollector: Sendable {
             State(
                 kvCacheUsage: SeriesTable(limit: cardinalityLimit),
                 requests: RequestStore(limit: cardinalityLimit),
-                polled: PolledServers(limit: cardinalityLimit)
+                recorded: RecordedServers(limit: cardinalityLimit)
             )
         )
     }
@@ -151,7 +151,7 @@ public final class ServerMetricsCollector: Sendable {
     // MARK: Polled servers
 
     /// The newest reading of every polled server, in the order in which the servers were first seen.
-    public var readings: [ServerReading] { state.withLock { $0.polled.servers }.map(\.reading) }
+    public var readings: [ServerReading] { state.withLock { $0.recorded.servers }.map(\.reading) }
 
     /// Takes over what a poller has read; it replaces the earlier reading of the same server.
     ///
@@ -165,8 +165,8 @@ public final class ServerMetricsCollector: Sendable {
     /// ```
     public func record(_ reading: ServerReading) {
         let reading = reading.sanitized()
-        let isWithinLimit = changePolled { $0.record(reading, at: timeSource.now) }
-        if !isWithinLimit { cardinality.warn(of: .polled) }
+        let isWithinLimit = changeRecorded { $0.record(reading, at: timeSource.now) }
+        if !isWithinLimit { cardinality.warn(of: .recorded) }
     }
 
     /// Takes back everything that was recorded of a server: from now on it has no points, not even `gen_ai.server.up`.
@@ -179,16 +179,16 @@ public final class ServerMetricsCollector: Sendable {
     /// ```
     public func withdraw(_ server: ServerIdentity) {
         let server = server.sanitized()
-        changePolled { $0.withdraw(server) }
+        changeRecorded { $0.withdraw(server) }
     }
 
     /// Makes the new list beside the old one, and exchanges the two in one step.
-    private func changePolled<Result>(_ change: (inout PolledServers) -> Result) -> Result {
+    private func changeRecorded<Result>(_ change: (inout RecordedServers) -> Result) -> Result {
         recording.withLock { _ in
-            var polled = state.withLock { $0.polled }
-            let result = change(&polled)
+            var recorded = state.withLock { $0.recorded }
+            let result = change(&recorded)
             // The old list comes out here, so that it is freed without the lock.
-            state.withLock { swap(&$0.polled, &polled) }
+            state.withLock { swap(&$0.recorded, &recorded) }
             return result
         }
     }

@@ -9,7 +9,7 @@ struct CollectorValues: Sendable {
     var requestsWaiting: Int
     var requestsMax: Int?
     var requests: RequestStore.Values
-    var servers: [PolledServer]
+    var servers: [RecordedServer]
 }
 
 /// Builds a snapshot from the collector's values.
@@ -70,7 +70,7 @@ private struct PointTable {
 
     var metrics: [Metric] { Figure.allCases.map { Metric($0.row.metric, self[$0]) } }
 
-    mutating func add(_ server: PolledServer, at now: ContinuousClock.Instant) {
+    mutating func add(_ server: RecordedServer, at now: ContinuousClock.Instant) {
         let attributes = server.reading.server.pointAttributes
         self[.up].append(NumberPoint(attributes, .int(server.reading.isUp ? 1 : 0)))
         add(server.reading.figures, attributes)

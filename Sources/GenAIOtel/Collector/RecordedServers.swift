@@ -3,7 +3,7 @@
 import GenAISupport
 
 /// What is known of one polled server. It never changes: a new reading makes a new one.
-final class PolledServer: Sendable {
+final class RecordedServer: Sendable {
     struct Departed: Sendable {
         /// What the model reports until it is forgotten.
         var figures: Figures
@@ -28,11 +28,11 @@ final class PolledServer: Sendable {
 ///
 /// A model that a reachable server no longer lists reports 0 for a while, so that graphs fall instead of holding the last
 /// value, and is then forgotten.
-struct PolledServers: Sendable {
+struct RecordedServers: Sendable {
     /// How long a model that is gone reports 0.
     static let departedLifetime: Duration = .seconds(300)
 
-    private(set) var servers: [PolledServer] = []
+    private(set) var servers: [RecordedServer] = []
     private let limit: Int
 
     /// - Parameter limit: the most models kept per server, and the most servers.
@@ -48,10 +48,10 @@ struct PolledServers: Sendable {
         let overflow = takeOverflow(from: &reading)
         if let position = position(of: reading.server) {
             let departed = departed(of: servers[position], after: reading, at: now)
-            servers[position] = PolledServer(reading, departed: departed, overflow: overflow)
+            servers[position] = RecordedServer(reading, departed: departed, overflow: overflow)
         } else {
             guard servers.count < limit else { return false }
-            servers.append(PolledServer(reading, departed: [:], overflow: overflow))
+            servers.append(RecordedServer(reading, departed: [:], overflow: overflow))
         }
         return overflow == nil
     }
@@ -70,16 +70,16 @@ struct PolledServers: Sendable {
     }
 
     private func departed(
-        of server: PolledServer,
+        of server: RecordedServer,
         after reading: ServerReading,
         at now: ContinuousClock.Instant
-    ) -> [String: PolledServer.Departed] {
+    ) -> [String: RecordedServer.Departed] {
         // Nothing is known of the models of a server that can't be reached.
         guard reading.isUp else { return [:] }
         var result = server.departed.filter { $0.value.isZero(at: now) }
         for model in server.reading.models {
             guard let name = model.model else { continue }
-            result[name] = PolledServer.Departed(figures: model.figures.zeroed, since: now)
+            result[name] = RecordedServer.Departed(figures: model.figures.zeroed, since: now)
         }
         for model in reading.models {
             if let name = model.model { result[name] = nil }
@@ -96,9 +96,9 @@ struct PolledServers: Sendable {
     }
 }
 
-extension PolledServer.Departed {
+extension RecordedServer.Departed {
     /// Whether the model still reports 0.
     func isZero(at now: ContinuousClock.Instant) -> Bool {
-        since.duration(to: now) < PolledServers.departedLifetime
+        since.duration(to: now) < RecordedServers.departedLifetime
     }
 }
