@@ -30,12 +30,12 @@ private actor Engine {
     func serveUndisturbed() async -> Bool {
         let before = calls
         Task { calls += 1 }
-        let atTheBody = await metrics.trackRequest(model: "m") { _ in calls }
+        let atTheBody = await metrics.trackRequest(model: "m") { _ async in calls }
         return atTheBody == before && calls == before
     }
 
     func fail() async throws -> Conversation {
-        try await metrics.trackRequest(model: "m") { _ in throw CancellationError() }
+        try await metrics.trackRequest(model: "m") { _ async throws in throw CancellationError() }
     }
 
     func failure() async -> (any Error)? {
@@ -88,7 +88,7 @@ struct RequestIsolationTests {
             return mine
         }
         #expect(same === mine)
-        let new = await metrics.trackRequest(model: "m") { _ in Conversation() }
+        let new = await metrics.trackRequest(model: "m") { _ async in Conversation() }
         #expect(new.turns == 0)
     }
 }
