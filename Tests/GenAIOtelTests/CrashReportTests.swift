@@ -43,7 +43,7 @@ private struct CrashReport {
     /// Lets the probe crash in one of its ways.
     init(of way: String, environment: [String: String] = [:]) throws {
         // All threads, without looking up the names of functions, which takes seconds.
-        let settings = "enable=yes,preset=full,threads=all,symbolicate=off,interactive=no,color=no"
+        let settings = "enable=yes,preset=full,symbolicate=off,interactive=no,color=no"
         let process = try ChildProcess(
             builtProduct("ExitProbe"),
             [way],
