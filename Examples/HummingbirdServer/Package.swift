@@ -9,7 +9,10 @@ let package = Package(
     dependencies: [
         .package(name: "genai-otel-swift", path: "../.."),
         .package(name: "tools", path: "Tools"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -32,8 +35,15 @@ let package = Package(
             dependencies: [
                 "HummingbirdServer",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                // For the test that the package's names stand beside theirs.
+                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ExampleSupport", package: "tools"),
+                .product(name: "GenAIOtel", package: "genai-otel-swift"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "Instrumentation", package: "swift-distributed-tracing"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
                 // So that the load program is built, and run by the tests.
                 .product(name: "load", package: "tools"),
             ]

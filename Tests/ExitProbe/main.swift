@@ -12,7 +12,7 @@ import FoundationNetworking
 let ending = CommandLine.arguments.dropFirst().first
 if ending == "without-threads" { refuseThreads() }
 if ending == "without-descriptors" { takeAllDescriptors() }
-instrument()
+let instrumentation = ending == "crash-alone" ? nil : instrument()
 getServerMetrics()?.setRequestsRunning(7)
 if let delay = CommandLine.arguments.dropFirst(2).first.flatMap({ UInt32($0) }) { usleep(delay) }
 
@@ -33,6 +33,10 @@ case "own-request":
     guard let url else { exit(2) }
     URLSession.shared.dataTask(with: url) { @Sendable _, _, _ in isDone.signal() }.resume()
     isDone.wait()
+case "crash", "crash-alone":
+    // Not before each thread of the package has done its work once.
+    while let instrumentation, !hasDelivered(instrumentation, readingsOf: ["ollama", "vllm"]) { usleep(10_000) }
+    fatalError("The host crashes")
 case "terminate":
     // As a service's signal handler does it: the default action of SIGTERM would end the process at once.
     signal(SIGTERM, SIG_IGN)
@@ -48,4 +52,11 @@ case "terminate":
 case let other:
     print("unknown argument \(other ?? "")")
     exit(2)
+}
+
+/// Whether something has been exported, and a server of each of these engines has been read.
+func hasDelivered(_ instrumentation: GenAIInstrumentation, readingsOf engines: [String]) -> Bool {
+    guard instrumentation.exportStatistics.exportsDelivered > 0 else { return false }
+    let text = instrumentation.prometheusText()
+    return engines.allSatisfy { text.contains("engine=\"\($0)\"") }
 }

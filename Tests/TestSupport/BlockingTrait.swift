@@ -10,9 +10,13 @@ import Testing
 /// works on, share one set of threads, about one per core: a few blocked tests would leave none. And sessions that open
 /// and close connections side by side can take over each other's file descriptor numbers faster than Dispatch forgets
 /// them; a request then hears nothing more and times out.
-package struct BlockingTrait: SuiteTrait, TestTrait, TestScoping {
+package struct BlockingTrait: SuiteTrait, TestTrait {
     package let isRecursive = true
+}
 
+// Swift 6.0 has no scopes of tests: there the trait changes nothing, and only what needs no tests can be built and run.
+#if compiler(>=6.1)
+extension BlockingTrait: TestScoping {
     package func provideScope(
         for test: Test,
         testCase: Test.Case?,
@@ -23,6 +27,7 @@ package struct BlockingTrait: SuiteTrait, TestTrait, TestScoping {
         try await withTaskExecutorPreference(BlockingExecutor.shared) { try await function() }
     }
 }
+#endif
 
 extension Trait where Self == BlockingTrait {
     /// The tests block: see ``BlockingTrait``.

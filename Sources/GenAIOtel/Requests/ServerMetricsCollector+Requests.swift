@@ -38,7 +38,11 @@ extension ServerMetricsCollector {
     ) async rethrows -> R {
         let request = beginRequest(model, operation, isWaiting: false)
         do {
+            #if compiler(>=6.1)
             let result = try await body(request)
+            #else
+            let result = try await request.result(of: body)
+            #endif
             request.finish()
             return result
         } catch {

@@ -141,11 +141,12 @@ package final class RepeatingThread: Sendable {
     }
 
     /// The host's signal handlers shall run on the host's threads. Faults stay unblocked, or crash reporters, which
-    /// handle them on the thread at fault, would see nothing.
+    /// handle them on the thread at fault, would see nothing; and so does SIGPROF, by which Swift's runtime
+    /// stops threads to report a crash if they block SIGUSR1 and SIGUSR2, which hosts use for themselves.
     private func blockHandledSignals() {
         var signals = sigset_t()
         sigfillset(&signals)
-        for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS] { sigdelset(&signals, fault) }
+        for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF] { sigdelset(&signals, fault) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 }
