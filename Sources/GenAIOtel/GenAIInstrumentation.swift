@@ -27,7 +27,8 @@ public final class GenAIInstrumentation: Sendable {
         case done(Bool)
     }
 
-    /// Wires the parts; starts nothing, and holds back what it logs until ``openLog()``.
+    /// Wires the parts. Starts nothing, calls nothing of the application's, and holds back what it logs until ``start()``:
+    /// only then can a log handler find the instrumentation.
     init(
         _ configuration: GenAIConfiguration,
         timeSource: any TimeSource = SystemTimeSource(),
@@ -66,30 +67,48 @@ public final class GenAIInstrumentation: Sendable {
             ollama = nil
             engines = nil
         } else {
-            ollama = configuration.ollama.map { OllamaServerMetricsPoller($0, log: log, onReading: collector.record) }
+            ollama = configuration.ollama.map {
+                OllamaServerMetricsPoller(
+                    $0,
+                    log: log,
+                    onReading: collector.record,
+                    onWithdrawal: collector.withdraw
+                )
+            }
             engines = EngineServerMetricsPoller(
                 targets: configuration.engines,
                 sources: configuration.sources,
                 log: log,
-                onReading: collector.record
+                onReading: collector.record,
+                onWithdrawal: collector.withdraw
             )
         }
     }
 
-    /// Starts the threads.
+    /// Starts the threads, unless they were shut down already. Not to be called under a lock.
     func start() {
+        logGate.open()
         ollama?.start()
         engines?.start()
         if exporter?.start() == false { log.error("Metrics are not exported: the system starts no more threads") }
     }
 
-    /// Logs what the configuration had to say; not under a lock, because the handler may call this library.
-    func openLog() { logGate.open() }
-
     /// Once a minute at most: a handler that calls `instrument()` itself must not go on for ever.
     func logSecondStart() {
         secondStarts.failed(.warning, "instrument() was called again: the first call's configuration stays in force")
     }
+
+    /// Replaces the engines that are polled. New ones are polled at once, missing ones are withdrawn, the others go on
+    /// without a gap.
+    ///
+    /// Never blocks on the network; does nothing after `shutdown(timeout:)` or while everything is disabled. Thread-safe.
+    ///
+    /// ```swift
+    /// instrumentation.setEngines(pods.map { EngineTarget(url: $0.metricsURL, attributes: ["pod": $0.name]) })
+    /// ```
+    ///
+    /// - Parameter targets: all engines to poll from now on; one that can't be used is left out with a warning.
+    public func setEngines(_ targets: [EngineTarget]) { engines?.setTargets(targets) }
 
     /// Counts of exports so far; all 0 when nothing is exported.
     public var exportStatistics: ExportStatistics { exporter?.statistics ?? ExportStatistics() }
@@ -150,8 +169,8 @@ public final class GenAIInstrumentation: Sendable {
     /// The pollers are told first, so that nothing changes any more when the last values are taken, and waited for last.
     private func stopThreads(timeout: Duration) -> Bool {
         let deadline = ContinuousClock.now + timeout
-        ollama?.requestStop()
-        engines?.requestStop()
+        ollama?.close()
+        engines?.close()
         let isDelivered = exporter?.shutdown(timeout: timeout) ?? true
         // A poll that is cancelled ends in some milliseconds, which it is given even if the time is up.
         let remaining = max(ContinuousClock.now.duration(to: deadline), .milliseconds(50))

@@ -10,31 +10,43 @@ import Foundation
 /// When the process exits normally (`main` returns, or `exit` is called) the last values are exported, for at most two
 /// seconds. A signal that ends the process does not count: handle it and call `shutdown(timeout:)`.
 ///
+/// ```swift
+/// let instrumentation = instrument()
+/// instrumentation.serverMetrics.setKVCacheUsage(model: "llama-3", percent: 62.5)
+/// ```
+///
 /// - Parameter configuration: the settings; by default those of the environment.
 /// - Returns: the running instrumentation.
 @discardableResult
 public func instrument(_ configuration: GenAIConfiguration = GenAIConfiguration()) -> GenAIInstrumentation {
-    let (instrumentation, isNew) = current.withLock { current in
-        if let current { return (current, false) }
-        let new = GenAIInstrumentation(configuration, onShutdown: forget)
-        // Still under the lock: nobody must be able to shut down what has not started yet.
-        new.start()
-        current = new
-        serverMetrics.store(new.serverMetrics)
-        return (new, true)
+    if let running = current.withLock({ $0 }) {
+        running.logSecondStart()
+        return running
     }
-    if isNew {
+    let new = GenAIInstrumentation(configuration, onShutdown: forget)
+    let running = current.withLock { current in
+        let running = current ?? new
+        current = running
+        serverMetrics.store(running.serverMetrics)
+        return running
+    }
+    // Not under the lock: to start calls log handlers and sources, which may call this function.
+    if running === new {
         exportAtExit
-        instrumentation.openLog()
+        new.start()
     } else {
-        instrumentation.logSecondStart()
+        running.logSecondStart()
     }
-    return instrumentation
+    return running
 }
 
 /// The running instrumentation's collector; nil before ``instrument(_:)`` and after `shutdown(timeout:)`.
 ///
 /// Costs one uncontended lock; thread-safe.
+///
+/// ```swift
+/// getServerMetrics()?.incrementRequestsRunning()
+/// ```
 public func getServerMetrics() -> ServerMetricsCollector? {
     serverMetrics.object
 }

@@ -63,6 +63,8 @@ final class PeriodicExporter: Sendable {
 
     var statistics: ExportStatistics { lanes.map(\.delivery.statistics).reduce(ExportStatistics(), +) }
 
+    /// Starts the threads; does nothing after ``shutdown(timeout:)``.
+    ///
     /// - Returns: whether the system had threads for all.
     @discardableResult
     func start() -> Bool {
@@ -87,11 +89,12 @@ final class PeriodicExporter: Sendable {
         let timeout = timeout.withinAYear
         let deadline = timeSource.now + timeout
         // Collecting ends first, so that no snapshot is taken after the last one that is delivered.
+        collecting.close()
         let hasCollectingEnded = collecting.stop(timeout: max(timeout / 2, Self.shortestEnd))
         // The last tenth is for ending the threads: what is still under way then is cancelled, which takes a moment.
         let isDelivered =
             hasCollectingEnded && export(timeout: timeSource.now.duration(to: deadline) * 0.9, collect: collectOnce)
-        for lane in lanes { lane.thread.requestStop() }
+        for lane in lanes { lane.thread.close() }
         let haveEnded = lanes.map { lane in
             lane.thread.stop(timeout: max(timeSource.now.duration(to: deadline), Self.shortestEnd))
         }
