@@ -18,7 +18,9 @@ struct EngineTargetTests {
     }
 
     private func requests(_ targets: [EngineTarget], _ log: LogRecorder = LogRecorder()) -> [TargetRequest] {
-        TargetRequest.requests(for: targets, log.log())
+        let (requests, warnings) = TargetRequest.requests(for: targets)
+        for warning in warnings { log.log().warning(warning) }
+        return requests
     }
 
     @Test("a comma-separated list of URLs")

@@ -91,10 +91,13 @@ struct RepeatingThreadTests {
         #expect(!thread.stop(timeout: .milliseconds(1)))
         thread.start()
         #expect(waitForRuns(2), "the new thread runs beside the old one")
+        #expect(!thread.stop(timeout: .milliseconds(1)), "both are busy")
+        #expect(thread.isRunning)
         isReleased.mutate { $0 = true }
         #expect(thread.stop(timeout: .seconds(10)))
+        #expect(!thread.isRunning)
+        #expect(wasCancelled.read { $0 } == 2, "neither was in its work any more when stop returned")
         #expect(eventually { !threadNames().contains("busy-test") })
-        #expect(wasCancelled.read { $0 } >= 1)
     }
 
     @Test("stop from the thread itself does not lock up")
