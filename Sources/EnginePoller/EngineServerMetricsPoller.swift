@@ -128,7 +128,10 @@ public final class EngineServerMetricsPoller: Sendable {
             var former = state.targets
             state.targets = [:]
             for request in requests {
-                state.targets[request.identity] = target(for: request, former: former.removeValue(forKey: request.identity))
+                state.targets[request.identity] = target(
+                    for: request,
+                    former: former.removeValue(forKey: request.identity)
+                )
             }
             removed = former.values.map(\.server)
             for server in removed { server.close() }

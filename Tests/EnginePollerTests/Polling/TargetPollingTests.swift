@@ -241,7 +241,7 @@ struct TargetPollingTests {
         let warnings = bench.log.lines(.warning)
         #expect(warnings.count == 2)
         #expect(warnings[0].contains("/slots: the answer is HTTP \(status)"))
-        #expect(warnings[0].contains("KV-cache usage"))
+        #expect(warnings[0].contains("; reporting no KV-cache usage"))
     }
 
     @Test("slots that do not answer cost their own figures and are asked for again")
@@ -287,6 +287,24 @@ struct TargetPollingTests {
         isUp.withLock { $0 = true }
         #expect(try bench.poll().models == [ModelReading(model: "m", requestsRunning: 1, requestsMax: 8)])
         #expect(server.requests.count { $0.target == "/info" } == 2)
+    }
+
+    @Test("a page that ends in a slash: the rest is asked for beside it, not at the root")
+    func slash() throws {
+        let server = try LoopbackServer { request in
+            switch request.target {
+            case "/llama/metrics/": .text(Self.llamaPage)
+            case "/llama/slots": .json(#"[{"id":0,"n_ctx":4096,"is_processing":true,"n_prompt_tokens":1024}]"#)
+            case "/llama/v1/models": .json(#"{"data":[{"id":"tiny"}]}"#)
+            default: .response(404)
+            }
+        }
+        defer { server.stop() }
+        let bench = try Bench(server.url + "/llama/metrics/")
+        defer { bench.target.close() }
+        let model = try #require(try bench.poll().models.first)
+        #expect(model.model == "tiny" && model.kvCacheUsage == 25 && model.requestsMax == 1)
+        #expect(bench.log.lines(.warning).isEmpty)
     }
 
     @Test("a llama.cpp router is asked about one model on every path, and not for its list")
