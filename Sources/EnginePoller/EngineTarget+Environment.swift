@@ -8,7 +8,7 @@ extension EngineTarget {
     ///
     /// An entry that can't be used costs itself, with one warning that does not quote it: it may hold a password.
     package static func targets(reading environment: inout EnvironmentReader) -> [EngineTarget] {
-        let interval = environment.seconds("GENAI_SERVER_METRICS_INTERVAL") ?? .seconds(5)
+        let interval = environment.seconds("GENAI_SERVER_METRICS_INTERVAL") ?? PolledServer.defaultInterval
         let name = "GENAI_SERVER_METRICS_TARGETS"
         var targets: [EngineTarget] = []
         for (index, entry) in environment.list(name).enumerated() {

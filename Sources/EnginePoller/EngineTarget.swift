@@ -10,7 +10,8 @@ public struct EngineTarget: Sendable {
     ///
     /// User info (`http://user:password@host`) is sent as Basic authorization and never logged.
     public var url: URL
-    /// Time between two polls. At least 10 milliseconds; what is shorter, or not positive, counts as that.
+    /// Time between two polls, from 10 milliseconds to a year; what is outside counts as the nearer of them. 0 and less count
+    /// as 5 seconds, with a warning.
     public var interval: Duration
     /// Sent as `Authorization: Bearer ...` in place of the URL's user info, and never logged.
     public var bearerToken: String?
@@ -18,7 +19,7 @@ public struct EngineTarget: Sendable {
     /// (a line break, for one) is left out with a warning.
     public var headers: [String: String]
     /// Further attributes of every point of this engine, such as `team` or `zone`. One that has the name of an attribute of
-    /// this package is left out.
+    /// this package is left out. They also tell apart engines whose pages have the same host, port and path.
     public var attributes: [String: String]
 
     /// Makes a target; nothing is checked before the poller is made.

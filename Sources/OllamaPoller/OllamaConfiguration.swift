@@ -37,7 +37,7 @@ public struct OllamaConfiguration: Sendable {
     /// Reads the environment; warnings stay in the reader.
     package init(reading environment: inout EnvironmentReader) {
         url = environment.endpoint("OLLAMA_BASE_URL")?.urlWithUserInfo ?? Self.hostURL(&environment) ?? Self.defaultURL
-        interval = environment.seconds("GENAI_OLLAMA_METRICS_INTERVAL") ?? Self.defaultInterval
+        interval = environment.seconds("GENAI_OLLAMA_METRICS_INTERVAL") ?? PolledServer.defaultInterval
         maxVRAMGibibytes = environment.positiveNumber(
             "GENAI_OLLAMA_MAX_VRAM_GB",
             "number of GiB",
@@ -47,8 +47,6 @@ public struct OllamaConfiguration: Sendable {
 
     // A constant that is known to be a URL.
     static let defaultURL = URL(string: "http://localhost:11434")!
-    static let defaultInterval: Duration = .seconds(5)
-    static let longestInterval: Duration = .seconds(365 * 86_400)
     /// A pebibyte, in GiB.
     static let largestVRAM = 1_048_576.0
 

@@ -2,8 +2,8 @@
 
 import Foundation
 
-/// What the poller's thread does at each turn.
-final class OllamaPoll: Sendable {
+/// Reads an Ollama by its `/api/ps`.
+final class OllamaPoll: ServerPoll {
     /// How long a poll may take, from the connection to the last byte.
     static let timeLimit: Duration = .seconds(2)
 
@@ -14,65 +14,70 @@ final class OllamaPoll: Sendable {
         case cancelled
     }
 
+    let name: String
+    let interval: Duration
     private let endpoint: HTTPEndpoint
     private let request: HTTPRequest
     private let server: ServerIdentity
+    private let transport: any HTTPTransport
     private let gpuMemory: GPUMemory
     private let timeLimit: Duration
     private let log: Log
     private let absences: FailureLog
     private let troubles: FailureLog
-    private let onReading: @Sendable (ServerReading) -> Void
 
-    init(
-        endpoint: HTTPEndpoint,
-        gpuMemory: GPUMemory,
-        timeLimit: Duration,
-        log: Log,
-        timeSource: any TimeSource,
-        onReading: @escaping @Sendable (ServerReading) -> Void
-    ) {
-        self.endpoint = endpoint
+    init(_ target: OllamaTarget, detector: VRAMDetector, timeLimit: Duration, log: Log, timeSource: any TimeSource) {
+        endpoint = target.endpoint
+        name = "Ollama at \(endpoint)"
+        interval = target.interval
         request = HTTPRequest(
             endpoint: endpoint.appendingPath("api/ps"),
             headers: [HTTPHeader("Accept", "application/json")]
         )
         server = ServerIdentity(engine: "ollama", address: endpoint.host, port: endpoint.port)
-        self.gpuMemory = gpuMemory
+        transport = Self.transport(to: endpoint)
         self.timeLimit = timeLimit
+        let log = log.about(["endpoint": "\(endpoint)"])
         self.log = log
+        gpuMemory = GPUMemory(
+            configured: target.maxVRAM,
+            isLocal: target.isLocal,
+            detector: detector,
+            log: log,
+            timeSource: timeSource
+        )
         absences = FailureLog(log: log, timeSource: timeSource)
         troubles = FailureLog(log: log, timeSource: timeSource)
-        self.onReading = onReading
     }
 
-    /// Polls once and hands over a reading, unless cancelled meanwhile.
-    func run(_ transport: any HTTPTransport, _ cancellation: Cancellation) {
-        let reading = read(transport, cancellation)
-        if let reading, !cancellation.isCancelled { onReading(reading) }
-    }
-
-    private func read(_ transport: any HTTPTransport, _ cancellation: Cancellation) -> ServerReading? {
+    func read(_ cancellation: Cancellation) -> ServerReading? {
         do throws(Failure) {
-            let loaded = try loadedModels(transport, cancellation)
-            absences.succeeded("Ollama at \(endpoint) is there")
-            troubles.succeeded("Ollama at \(endpoint) answers as it should")
-            log.debug("Ollama at \(endpoint) has \(loaded.count) models loaded")
+            let loaded = try loadedModels(cancellation)
+            absences.succeeded("\(name) is up")
+            troubles.succeeded("\(name) answers as it should")
+            log.debug("\(name) has \(loaded.count) models loaded")
             return reading(loaded, cancellation)
         } catch {
             switch error {
-            case .absent: absences.failed(.debug, "No Ollama at \(endpoint): connection refused")
-            case .trouble(let problem): troubles.failed(.warning, "Ollama at \(endpoint) can't be read: \(problem)")
+            case .absent: absences.failed(.debug, "No \(name): connection refused")
+            case .trouble(let problem): troubles.failed(.warning, "\(name) can't be read: \(problem)")
             case .cancelled: return nil
             }
             return .down(server)
         }
     }
 
-    private func loadedModels(
-        _ transport: any HTTPTransport,
-        _ cancellation: Cancellation
-    ) throws(Failure) -> LoadedModels {
+    func close() { transport.close() }
+
+    private static func transport(to endpoint: HTTPEndpoint) -> any HTTPTransport {
+        // URLSession goes on with a TLS handshake that was given up. If the process ends meanwhile, and the application had
+        // OpenSSL cleaned up at its end, that crashes.
+        endpoint.url.scheme == "https"
+            ? HTTPTransports.best(userAgent: PackageInfo.userAgent)
+            : HTTPTransports.session(userAgent: PackageInfo.userAgent)
+    }
+
+    private func loadedModels(_ cancellation: Cancellation) throws(Failure) -> LoadedModels {
         switch transport.send(request, deadline: .now + timeLimit, cancellation: cancellation) {
         case .success(let response) where response.status == 200:
             guard let loaded = LoadedModels(response.body) else {

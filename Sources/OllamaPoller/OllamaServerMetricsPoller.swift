@@ -11,22 +11,19 @@ import Foundation
 ///
 /// Thread-safe. `onReading` is called on the poller's thread, named `genai-ollama`; the next poll waits for it. Polling ends
 /// with ``stop(timeout:)`` or with the last reference to the poller.
+///
+/// ```swift
+/// let poller = OllamaServerMetricsPoller { reading in
+///     for model in reading.models { print(model.model ?? "?", model.kvCacheUsage ?? 0) }
+/// }
+/// poller.start()
+/// ```
 public final class OllamaServerMetricsPoller: Sendable {
-    /// One start of the poller, with connections of its own.
-    private struct Life {
-        let thread: RepeatingThread
-        let transport: any HTTPTransport
-        var isStopped = false
-    }
-
-    private let settings: OllamaSettings
-    private let timeSource: any TimeSource
+    private let configuration: OllamaConfiguration
     private let log: Log
     /// Nil if the URL can't be used.
-    private let poll: OllamaPoll?
-    private let hasLoggedSettings = Locked(false)
-    /// The last one runs; those before it were told to stop but have not yet ended.
-    private let lives = Locked<[Life]>([])
+    private let server: PolledServer?
+    private let isConfigurationLogged = Locked(false)
 
     /// Makes a poller that does nothing before ``start()``.
     ///
@@ -35,14 +32,17 @@ public final class OllamaServerMetricsPoller: Sendable {
     ///   - logLevel: the least important lines that are logged.
     ///   - logHandler: receives the lines; the default writes them to standard error.
     ///   - onReading: receives one reading a poll.
+    ///   - onWithdrawal: receives the identity of a server that is no longer polled. Ollama's does not change, and a stop
+    ///     withdraws nothing, so it is not called; it is there as it is for other pollers.
     public convenience init(
         _ configuration: OllamaConfiguration = OllamaConfiguration(),
         logLevel: LogLevel? = .info,
         logHandler: (@Sendable (LogEntry) -> Void)? = nil,
-        onReading: @escaping @Sendable (ServerReading) -> Void
+        onReading: @escaping @Sendable (ServerReading) -> Void,
+        onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
     ) {
         let log = Log(level: logLevel, handler: logHandler ?? Log.standardError)
-        self.init(configuration, log: log, onReading: onReading)
+        self.init(configuration, log: log, onReading: onReading, onWithdrawal: onWithdrawal)
     }
 
     /// The same with what tests replace.
@@ -54,91 +54,56 @@ public final class OllamaServerMetricsPoller: Sendable {
         detector: VRAMDetector = VRAMDetector(
             locations: VRAMLocations(environment: ProcessInfo.processInfo.environment)
         ),
-        onReading: @escaping @Sendable (ServerReading) -> Void
+        onReading: @escaping @Sendable (ServerReading) -> Void,
+        onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
     ) {
-        let settings = OllamaSettings(configuration)
-        self.settings = settings
-        self.timeSource = timeSource
+        let log = log.about(["component": "ollama"])
+        self.configuration = configuration
         self.log = log
-        poll = settings.endpoint.map { endpoint in
-            OllamaPoll(
-                endpoint: endpoint,
-                gpuMemory: GPUMemory(
-                    configured: settings.maxVRAM,
-                    isLocal: settings.isLocal,
-                    detector: detector,
-                    log: log,
-                    timeSource: timeSource
-                ),
-                timeLimit: timeLimit,
+        // What is to be said about the configuration waits for the start.
+        server = OllamaTarget(configuration, Log(level: nil)).map { target in
+            PolledServer(
+                threadName: "genai-ollama",
                 log: log,
                 timeSource: timeSource,
-                onReading: onReading
-            )
+                onReading: onReading,
+                onWithdrawal: onWithdrawal
+            ) { _ in
+                OllamaPoll(target, detector: detector, timeLimit: timeLimit, log: log, timeSource: timeSource)
+            }
         }
     }
 
     deinit { requestStop() }
 
-    /// True from ``start()`` until the thread has ended.
-    public var isRunning: Bool {
-        lives.withLock { lives in lives.contains { $0.thread.isRunning } }
-    }
+    /// True from ``start()`` until the last thread has ended.
+    public var isRunning: Bool { server?.isRunning ?? false }
 
     /// Starts the thread and polls at once; does nothing if the poller runs already. It can be started again after a stop.
     /// If the system has no thread left for it, that is logged and ``isRunning`` stays false.
     public func start() {
-        let isFirst = hasLoggedSettings.withLock { hasLogged in
-            defer { hasLogged = true }
-            return !hasLogged
+        let isFirst = isConfigurationLogged.withLock { isLogged in
+            defer { isLogged = true }
+            return !isLogged
         }
-        if isFirst { settings.log(to: log) }
-        guard let poll else { return }
-        let hasStarted = lives.withLock { lives in
-            guard lives.last?.isStopped != false else { return true }
-            // URLSession goes on with a TLS handshake that was given up. If the process ends meanwhile, and the application had
-            // OpenSSL cleaned up at its end, that crashes.
-            let isSecure = settings.endpoint?.url.scheme == "https"
-            let makeTransport = isSecure ? HTTPTransports.best(userAgent:) : HTTPTransports.session(userAgent:)
-            let transport = makeTransport(PackageInfo.userAgent)
-            // Nothing here refers to the poller, so that it can go away.
-            let thread = RepeatingThread(name: "genai-ollama", interval: settings.interval, timeSource: timeSource) {
-                poll.run(transport, $0)
-            }
-            guard thread.start() else { return false }
-            lives.append(Life(thread: thread, transport: transport))
-            return true
-        }
-        if !hasStarted { log.error("Ollama is not polled: the system starts no more threads") }
+        if isFirst { _ = OllamaTarget(configuration, log) }
+        if server?.start() == false { log.error("Ollama is not polled: the system starts no more threads") }
     }
 
     /// Stops polling and waits until the thread has ended; does nothing if the poller does not run.
     ///
-    /// - Returns: true if no thread of this poller is left: no reading comes any more. False if it was still busy after
+    /// - Parameter timeout: the longest that this blocks; 0 or more, at most a year.
+    /// - Returns: true if no thread of this poller is left: no reading comes any more. False if one was still busy after
     ///   `timeout`, or if this is called from `onReading`: it then ends as soon as what it is in returns.
     @discardableResult
-    public func stop(timeout: Duration = .seconds(5)) -> Bool {
-        let deadline = ContinuousClock.now + timeout
-        var allEnded = true
-        for life in stopAll() {
-            let hasEnded = life.thread.stop(timeout: ContinuousClock.now.duration(to: deadline))
-            allEnded = allEnded && hasEnded
-            life.transport.close()
-        }
-        return allEnded
-    }
+    public func stop(timeout: Duration = .seconds(5)) -> Bool { server?.stop(timeout: timeout) ?? true }
 
     /// Tells the thread to stop, without waiting for it.
-    package func requestStop() {
-        for life in stopAll() { life.thread.requestStop() }
-    }
+    package func requestStop() { server?.requestStop() }
 
-    /// Marks every life as stopped, and returns those that have not ended.
-    private func stopAll() -> [Life] {
-        lives.withLock { lives in
-            lives.removeAll { !$0.thread.isRunning }
-            for index in lives.indices { lives[index].isStopped = true }
-            return lives
-        }
+    /// Like ``requestStop()``, and no ``start()`` does anything after it.
+    package func close() {
+        isConfigurationLogged.withLock { $0 = true }
+        server?.close()
     }
 }

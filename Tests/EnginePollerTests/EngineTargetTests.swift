@@ -18,7 +18,9 @@ struct EngineTargetTests {
     }
 
     private func requests(_ targets: [EngineTarget], _ log: LogRecorder = LogRecorder()) -> [TargetRequest] {
-        TargetRequest.requests(for: targets, log.log())
+        let (requests, warnings) = TargetRequest.requests(for: targets)
+        for warning in warnings { log.log().warning(warning) }
+        return requests
     }
 
     @Test("a comma-separated list of URLs")
@@ -84,6 +86,73 @@ struct EngineTargetTests {
         #expect(requests(all, log).map(\.endpoint.url.absoluteString) == ["http://h:1/metrics", "http://h:1/other"])
         #expect(log.lines(.warning).count == 3)
         #expect(!log.messages.joined().contains("s3cret"))
+    }
+
+    private func request(_ url: String, attributes: [String: String] = [:]) throws -> TargetRequest {
+        let target = EngineTarget(url: try #require(URL(string: url)), attributes: attributes)
+        return try #require(requests([target]).first)
+    }
+
+    @Test(
+        "a target's identity: host, port, and the path where it is not /metrics",
+        arguments: [
+            ("http://h:1", nil), ("http://h:1/", nil), ("http://h:1/metrics?x=1", nil),
+            ("http://h:1/v1/metrics", "/v1/metrics"), ("http://h:1/upstream/gemma/metrics", "/upstream/gemma/metrics"),
+            ("http://h:1/a%20b/metrics", "/a%20b/metrics"),
+        ] as [(String, String?)]
+    )
+    func identity(url: String, path: String?) throws {
+        let given = try request(url, attributes: ["team": "x"])
+        let expected = ServerIdentity(engine: nil, address: "h", port: 1, path: path, attributes: ["team": "x"])
+        #expect(given.identity == expected)
+        #expect(given.identity(engine: "vllm").engine == "vllm")
+    }
+
+    @Test("the model that the query names is an attribute, unless the target has one")
+    func modelOfQuery() throws {
+        #expect(try request("http://h:1/metrics?model=a%2Fb").identity.attributes == ["model": "a/b"])
+        #expect(
+            try request("http://h:1/metrics?model=a", attributes: ["model": "b"]).identity.attributes == ["model": "b"]
+        )
+        let both = targets("http://h:1/metrics?model=a,http://h:1/metrics?model=b").all
+        let log = LogRecorder()
+        #expect(requests(both, log).map(\.model) == ["a", "b"])
+        #expect(log.lines.isEmpty)
+    }
+
+    @Test("targets that can't be told apart: the second is not polled, and the warning says what to do")
+    func ambiguous() throws {
+        let log = LogRecorder()
+        let urls = ["http://h:1/metrics?key=s3cret1", "http://h:1/metrics?key=s3cret2", "http://me:s3cret@h:1/metrics"]
+        var all = try urls.map { EngineTarget(url: try #require(URL(string: $0))) }
+        #expect(requests(all, log).count == 1)
+        #expect(log.lines(.warning).count == 2)
+        #expect(log.lines(.warning).allSatisfy { $0.contains("http://h:1/metrics") && $0.contains("attributes") })
+        #expect(!log.messages.joined().contains("s3cret"))
+        all[1].attributes = ["copy": "2"]
+        all[2].attributes = ["copy": "3"]
+        #expect(requests(all).count == 3)
+    }
+
+    @Test("one page with different headers is two targets, if they have attributes of their own")
+    func headersThatChoose() throws {
+        let url = try #require(URL(string: "http://h:1"))
+        var all = ["a", "b"].map { EngineTarget(url: url, headers: ["X-Model": $0]) }
+        #expect(requests(all).count == 1)
+        all[0].attributes = ["model": "a"]
+        #expect(requests(all).count == 2)
+    }
+
+    @Test(
+        "siblings are asked for beside the page, with or without a slash at its end",
+        arguments: [
+            ("http://h/tgi/metrics/", "http://h/tgi/info"), ("http://h/metrics/", "http://h/info"),
+            ("http://h/metrics", "http://h/info"), ("http://h/a/metrics?x=1", "http://h/a/info?x=1"),
+            ("http://h/other", "http://h/info"),
+        ]
+    )
+    func siblings(page: String, sibling: String) throws {
+        #expect(try request(page).sibling("/info").endpoint.url.absoluteString == sibling)
     }
 
     @Test("a target with an unusable URL is left out with a warning")

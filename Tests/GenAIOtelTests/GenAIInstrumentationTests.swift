@@ -219,7 +219,7 @@ struct InstrumentationTests {
         let instrumentation = instrument(configuration)
         #expect(instrumentation.shutdown())
         let all = lines.read { $0 }
-        #expect(all.count { $0.contains("an engine's URL") } == 2)
+        #expect(all.count { $0.contains("An engine's URL") } == 2)
         #expect(all.count { $0.contains("exportInterval") } == 1)
         #expect(all.count { $0.contains("called again") } == 1, "once a minute at most")
     }

@@ -33,7 +33,7 @@ struct OllamaConfigurationTests {
         #expect(configuration.interval == .milliseconds(2500))
         #expect(configuration.maxVRAMGibibytes == 24)
         #expect(configuration.warnings.isEmpty)
-        #expect(OllamaSettings(configuration).maxVRAM == 25_769_803_776)
+        #expect(OllamaTarget(configuration, Log(level: nil))?.maxVRAM == 25_769_803_776)
     }
 
     @Test("OLLAMA_HOST counts where OLLAMA_BASE_URL is missing or bad")
@@ -75,28 +75,17 @@ struct OllamaConfigurationTests {
 }
 
 @Suite("What is used of a configuration")
-struct OllamaSettingsTests {
-    private func settings(_ change: (inout OllamaConfiguration) throws -> Void) rethrows -> OllamaSettings {
+struct OllamaTargetTests {
+    private func target(_ change: (inout OllamaConfiguration) throws -> Void) rethrows -> OllamaTarget? {
         var configuration = OllamaConfiguration(environment: [:])
         configuration.maxVRAMGibibytes = 1
         try change(&configuration)
-        return OllamaSettings(configuration)
-    }
-
-    @Test(
-        "an interval of 0 or less becomes the default, one without end a year",
-        arguments: [
-            (.zero, .seconds(5)), (.seconds(-1), .seconds(5)), (.nanoseconds(1), .nanoseconds(1)),
-            (.seconds(Int64.max), .seconds(365 * 86_400)),
-        ] as [(Duration, Duration)]
-    )
-    func interval(given: Duration, used: Duration) {
-        #expect(settings { $0.interval = given }.interval == used)
+        return OllamaTarget(configuration, Log(level: nil))
     }
 
     @Test("an amount of memory that is none is ignored", arguments: [0, -1, .nan, .infinity, 1e300] as [Double])
     func memory(given: Double) {
-        #expect(settings { $0.maxVRAMGibibytes = given }.maxVRAM == nil)
+        #expect(target { $0.maxVRAMGibibytes = given }?.maxVRAM == nil)
     }
 
     @Test(
@@ -104,6 +93,6 @@ struct OllamaSettingsTests {
         arguments: ["file:///etc/passwd", "http:", "ftp://host", "relative"]
     )
     func url(text: String) throws {
-        #expect(try settings { $0.url = try #require(URL(string: text)) }.endpoint == nil)
+        #expect(try target { $0.url = try #require(URL(string: text)) } == nil)
     }
 }

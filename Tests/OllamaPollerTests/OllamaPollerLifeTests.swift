@@ -137,6 +137,33 @@ struct OllamaPollerLifeTests {
         #expect(readings.all.count == before + 1)
     }
 
+    @Test("starts beside stops that wait for nothing neither end the process nor leave a thread")
+    func startBesideStop() throws {
+        let server = try LoopbackServer(always: .json(answer()))
+        defer { server.stop() }
+        let test = try TestPoller(server.url)
+        let poller = test.poller
+        DispatchQueue.concurrentPerform(iterations: 4) { number in
+            for _ in 0..<50 {
+                if number.isMultiple(of: 2) { poller.start() } else { poller.stop(timeout: .zero) }
+            }
+        }
+        #expect(poller.stop(timeout: .seconds(20)))
+        #expect(!poller.isRunning)
+    }
+
+    @Test("closed: start does nothing, and says nothing")
+    func closed() throws {
+        let server = try LoopbackServer(always: .json(answer()))
+        defer { server.stop() }
+        let test = try TestPoller(server.url)
+        test.poller.close()
+        test.poller.start()
+        #expect(!test.poller.isRunning)
+        #expect(test.poller.stop())
+        #expect(server.requests.isEmpty && test.log.lines.isEmpty)
+    }
+
     @Test("requestStop does not wait; nothing is polled after it")
     func requestStop() throws {
         let server = try LoopbackServer(always: .json(answer()))

@@ -162,7 +162,7 @@ struct OllamaPollerTests {
     func remote() throws {
         let test = try TestPoller("http://gpu-box.example:11434")
         // Not started: there is no such machine.
-        OllamaSettings(try remoteConfiguration()).log(to: test.log.log())
+        _ = OllamaTarget(try remoteConfiguration(), test.log.log())
         #expect(test.log.lines(.info).count == 1)
         #expect(test.log.messages.first?.contains("GENAI_OLLAMA_MAX_VRAM_GB") == true)
     }

@@ -3,44 +3,90 @@
 import Foundation
 
 /// A target whose parts are known to be usable.
-struct TargetRequest: Sendable {
+struct TargetRequest: Sendable, Equatable {
     /// The metrics page.
-    var endpoint: HTTPEndpoint
-    var headers: [HTTPHeader]
-    var interval: Duration
+    let endpoint: HTTPEndpoint
+    let headers: [HTTPHeader]
+    let interval: Duration
+    /// What its readings go by, without the engine: no two targets of a poller have the same.
+    let identity: ServerIdentity
+    /// The model that the query names.
+    let model: String?
 
-    /// The usable ones among the targets, each once. A warning tells what is left out, without secrets.
-    static func requests(for targets: [EngineTarget], _ log: Log) -> [TargetRequest] {
-        var known: Set<URL> = []
-        return targets.compactMap { target in
+    /// The usable ones among the targets that can be told apart. A warning tells what is left out, without secrets.
+    static func requests(for targets: [EngineTarget]) -> (requests: [TargetRequest], warnings: [String]) {
+        var requests: [TargetRequest] = []
+        var warnings: [String] = []
+        var pages: Set<[String]> = []
+        var identities: Set<ServerIdentity> = []
+        for target in targets {
             do {
-                let request = try TargetRequest(target, log)
-                if known.insert(request.endpoint.url).inserted { return request }
-                log.warning("the engine at \(request.endpoint) is configured twice; it is polled once")
+                let request = try TargetRequest(target, &warnings)
+                guard pages.insert(request.pageKey).inserted else {
+                    warnings.append("The engine at \(request.endpoint) is configured twice; it is polled once")
+                    continue
+                }
+                guard identities.insert(request.identity).inserted else {
+                    warnings.append(
+                        "Another engine at \(request.endpoint) is not polled: its figures could not be told from those of "
+                            + "the first; give one of them attributes of its own"
+                    )
+                    continue
+                }
+                requests.append(request)
             } catch {
-                log.warning("an engine's URL \(error); it is not polled")
+                warnings.append("An engine's URL \(error); it is not polled")
             }
-            return nil
         }
+        return (requests, warnings)
     }
 
-    private init(_ target: EngineTarget, _ log: Log) throws {
-        let endpoint = try HTTPEndpoint(target.url.absoluteString)
-        let hasPath = !endpoint.path.isEmpty && endpoint.path != "/"
-        self.endpoint = hasPath ? endpoint : endpoint.replacingPath("/metrics", keepingQuery: true)
+    private init(_ target: EngineTarget, _ warnings: inout [String]) throws {
+        let given = try HTTPEndpoint(target.url.absoluteString)
+        let hasPath = !given.path.isEmpty && given.path != "/"
+        let endpoint = hasPath ? given : given.replacingPath("/metrics", keepingQuery: true)
+        let parts = URLComponents(url: endpoint.url, resolvingAgainstBaseURL: false)
+        let model = parts?.queryItems?.first { $0.name == "model" }?.value
+        let path = parts?.percentEncodedPath
+        var attributes = target.attributes
+        // As a router, llama.cpp serves every model's metrics on one path.
+        if let model, attributes["model"] == nil { attributes["model"] = model }
+
+        self.endpoint = endpoint
+        self.model = model
         interval = target.interval
-        headers = [HTTPHeader("Accept", "text/plain;version=0.0.4,*/*;q=0.1")]
+        identity = ServerIdentity(
+            engine: nil,
+            address: endpoint.host,
+            port: endpoint.port,
+            path: path == "/metrics" ? nil : path,
+            attributes: attributes
+        )
+        var headers = [HTTPHeader("Accept", "text/plain;version=0.0.4,*/*;q=0.1")]
         var fields = target.headers.sorted { $0.key < $1.key }
         if let token = target.bearerToken { fields.append(("Authorization", "Bearer \(token)")) }
         for (name, value) in fields {
             guard HTTPHeader.isValid(name: name, value: value) else {
-                log.warning(
-                    "the header \(quoted(name)) for \(endpoint) has characters that HTTP forbids; it is not sent"
+                warnings.append(
+                    "The header \(quoted(name)) for \(endpoint) has characters that HTTP forbids; it is not sent"
                 )
                 continue
             }
             headers.append(HTTPHeader(name, value))
         }
+        self.headers = headers
+    }
+
+    /// Whatever decides which page the server sends.
+    private var pageKey: [String] {
+        [endpoint.urlWithUserInfo.absoluteString] + headers.flatMap { [$0.name, $0.value] }
+    }
+
+    /// The identity of readings, once the engine is known.
+    func identity(engine: String?) -> ServerIdentity {
+        var identity = identity
+        identity.engine = engine
+        return identity
     }
 
     /// The metrics page.
@@ -51,13 +97,9 @@ struct TargetRequest: Sendable {
     /// The query goes along: llama.cpp as a router wants to know for which model on every path.
     func sibling(_ path: String) -> HTTPRequest {
         let own = endpoint.path
-        let base = own.hasSuffix("/metrics") ? own.dropLast("/metrics".count) : ""
+        // Some servers want `/metrics/`.
+        let page = own.hasSuffix("/") ? own.dropLast() : own[...]
+        let base = page.hasSuffix("/metrics") ? page.dropLast("/metrics".count) : ""
         return HTTPRequest(endpoint: endpoint.replacingPath(base + path, keepingQuery: true), headers: headers)
-    }
-
-    /// The model that the query names.
-    var model: String? {
-        URLComponents(url: endpoint.url, resolvingAgainstBaseURL: false)?
-            .queryItems?.first { $0.name == "model" }?.value
     }
 }

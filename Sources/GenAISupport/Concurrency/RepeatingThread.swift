@@ -2,142 +2,215 @@
 
 import Foundation
 
-/// Runs a closure on a thread of its own, at a fixed rate, until it is stopped.
+/// Does something on a thread of its own, at a fixed rate, until it is stopped.
 ///
-/// - The rate does not drift: runs are scheduled from the first one, not from the end of the last. Runs that were missed
+/// - The rate does not drift: turns are scheduled from the first one, not from the end of the last. Turns that were missed
 ///   because one took too long are skipped, not made up for.
 /// - A thread, not a task: the work blocks, and must neither occupy a thread of Swift's cooperative pool nor wait for one.
 /// - The thread is detached: it never keeps the process from exiting.
+/// - From a start to its stop is a *run*, with a thread of its own. A run that was told to stop and is still busy counts
+///   until it has ended; a new start does not wait for it.
+///
+/// Thread-safe: any order of calls from any threads.
 package final class RepeatingThread: Sendable {
-    /// When the first run takes place.
+    /// When the first turn takes place.
     package enum FirstRun: Sendable { case immediately, afterOneInterval }
 
     /// The work; the cancellation is raised when the thread shall stop.
     package typealias Body = @Sendable (Cancellation) -> Void
 
+    /// What one run does and holds. It is made, used and let go of on the run's own thread, so it needs no lock.
+    package struct Work {
+        /// Time from one turn's start to the next; held between ``RepeatingThread/shortestInterval`` and a year.
+        var interval: Duration
+        var turn: (Cancellation) -> Void
+        /// Called once, after the last turn.
+        var end: () -> Void
+
+        package init(interval: Duration, turn: @escaping (Cancellation) -> Void, end: @escaping () -> Void = {}) {
+            self.interval = interval
+            self.turn = turn
+            self.end = end
+        }
+    }
+
+    private struct Run: Sendable {
+        /// Raised when the run is told to stop; also what tells it from others.
+        let cancellation: Cancellation
+        var thread: UInt?
+        var isWoken = false
+    }
+
+    private struct State: Sendable {
+        /// All that have not ended, the newest last; none but that one can be without a raised cancellation.
+        var runs: [Run] = []
+        var isClosed = false
+
+        func index(of run: Cancellation) -> Int? { runs.firstIndex { $0.cancellation === run } }
+    }
+
+    private enum Turn { case scheduled, wake, stop }
+
     /// The shortest interval, so that no configuration becomes a busy loop.
     package static let shortestInterval: Duration = .milliseconds(10)
 
     private let name: String
-    private let interval: Duration
     private let firstRun: FirstRun
     private let timeSource: any TimeSource
-    private let body: Body
-    private let current = Locked<Run?>(nil)
+    private let begin: @Sendable () -> Work
+    private let state = Monitor(State())
 
     /// - Parameters:
     ///   - name: shown by debuggers and `top`; Linux cuts it to 15 characters.
-    ///   - interval: time from one run's start to the next; at least ``shortestInterval``.
+    ///   - begin: makes what a run does; called on the run's thread.
     package init(
+        name: String,
+        firstRun: FirstRun = .immediately,
+        timeSource: any TimeSource = SystemTimeSource(),
+        begin: @escaping @Sendable () -> Work
+    ) {
+        self.name = name
+        self.firstRun = firstRun
+        self.timeSource = timeSource
+        self.begin = begin
+    }
+
+    /// The same for work that holds nothing of a run's own.
+    package convenience init(
         name: String,
         interval: Duration,
         firstRun: FirstRun = .immediately,
         timeSource: any TimeSource = SystemTimeSource(),
         body: @escaping Body
     ) {
-        self.name = name
-        self.interval = max(interval, Self.shortestInterval)
-        self.firstRun = firstRun
-        self.timeSource = timeSource
-        self.body = body
+        self.init(name: name, firstRun: firstRun, timeSource: timeSource) { Work(interval: interval, turn: body) }
     }
 
-    /// True from ``start()`` until the thread has ended.
-    package var isRunning: Bool { current.withLock { $0 }?.hasEnded == false }
+    /// True from ``start()`` until every run has ended.
+    package var isRunning: Bool { state.read { !$0.runs.isEmpty } }
 
-    /// Starts the thread; does nothing if it runs already.
-    ///
-    /// A thread that was told to stop but is still busy has lost its say: a new one takes its place.
+    /// Whether the caller is on a thread of a run.
+    package var isCurrentThread: Bool {
+        let current = DetachedThread.idOfCurrent
+        return state.read { $0.runs.contains { $0.thread == current } }
+    }
+
+    /// Begins a run, also while an earlier one that was told to stop is still busy. Does nothing if one runs already, or after
+    /// ``close()``.
     ///
     /// - Returns: false if the system has no thread left for it; it can be started again later.
     @discardableResult
     package func start() -> Bool {
-        let run: Run? = current.withLock { current in
-            if let current, !current.isStopping { return nil }
-            let run = Run()
-            current = run
-            return run
+        let run = Cancellation()
+        let isNew = state.mutate { state in
+            guard !state.isClosed, state.runs.allSatisfy(\.cancellation.isCancelled) else { return false }
+            state.runs.append(Run(cancellation: run))
+            return true
         }
-        guard let run else { return true }
+        guard isNew else { return true }
         let hasStarted = DetachedThread.start { [self] in
             // Whoever has started this thread goes on first: Linux may let a new thread run in its place for milliseconds,
             // which every other `instrument()` took twice as long for.
             sched_yield()
-            run.begin()
-            nameCurrentThread()
+            DetachedThread.nameCurrent(name)
             blockHandledSignals()
-            loop(run)
-            run.end()
+            takeTurns(run)
+            forget(run)
         }
-        if !hasStarted { run.end() }
+        if !hasStarted { forget(run) }
         return hasStarted
     }
 
-    /// Lets one run take place now, beside the schedule.
+    /// Lets one turn take place now, beside the schedule.
     package func wake() {
-        current.withLock { $0 }?.wake()
+        state.mutate { state in
+            if let newest = state.runs.indices.last { state.runs[newest].isWoken = true }
+        }
     }
 
-    /// Tells the thread to stop, without waiting: its cancellation is raised and no further run begins.
-    package func requestStop() {
-        current.withLock { $0 }?.stop()
-    }
+    /// Tells every run to stop, without waiting: its cancellation is raised and no further turn begins.
+    package func requestStop() { tellToStop() }
 
-    /// Tells the thread to stop and waits until it has ended.
+    /// Tells every run to stop and waits until all have ended.
     ///
-    /// - Returns: false if the thread was still busy after `timeout`, or if this is called on the thread itself. Its
-    ///   cancellation is raised even so: it ends as soon as its work returns.
+    /// - Returns: false if one was still busy after `timeout`, or if this is called on one of their threads. Their
+    ///   cancellation is raised even so: they end as soon as their work returns.
     @discardableResult
     package func stop(timeout: Duration) -> Bool {
-        guard let run = current.withLock({ $0 }) else { return true }
-        run.stop()
-        guard !run.isCurrentThread else { return false }
-        return run.waitForEnd(until: .now + timeout)
+        let told = tellToStop()
+        guard !isCurrentThread else { return false }
+        return state.wait(until: .now + timeout.withinAYear) { state in
+            told.contains { state.index(of: $0) != nil } ? nil : true
+        } ?? false
     }
 
-    private func loop(_ run: Run) {
+    /// Tells every run to stop, without waiting, and lets no other begin.
+    package func close() {
+        state.mutate { $0.isClosed = true }
+        tellToStop()
+    }
+
+    @discardableResult
+    private func tellToStop() -> [Cancellation] {
+        let runs = state.read { $0.runs.map(\.cancellation) }
+        for run in runs { run.cancel() }
+        // Wakes those that wait for their turn.
+        state.mutate { _ in }
+        return runs
+    }
+
+    private func forget(_ run: Cancellation) {
+        state.mutate { state in
+            if let index = state.index(of: run) { state.runs.remove(at: index) }
+        }
+    }
+
+    private func takeTurns(_ run: Cancellation) {
+        state.mutate { state in
+            if let index = state.index(of: run) { state.runs[index].thread = DetachedThread.idOfCurrent }
+        }
+        guard !run.isCancelled else { return }
+        let work = begin()
+        defer { work.end() }
+        let interval = min(max(work.interval, Self.shortestInterval), .year)
         var next = timeSource.now
         if firstRun == .afterOneInterval { next += interval }
         while true {
-            switch run.waitForTurn(until: next, timeSource) {
+            switch waitForTurn(run, until: next) {
             case .stop:
                 return
             case .wake:
-                turn(run)
+                turn(work, run)
             case .scheduled:
-                turn(run)
-                next += interval * missedIntervals(since: next)
+                turn(work, run)
+                next += interval * missedIntervals(of: interval, since: next)
             }
         }
     }
 
-    private func turn(_ run: Run) {
+    private func waitForTurn(_ run: Cancellation, until deadline: ContinuousClock.Instant) -> Turn {
+        let early: Turn? = timeSource.wait(on: state, until: deadline) { state in
+            if run.isCancelled { return .stop }
+            guard let index = state.index(of: run), state.runs[index].isWoken else { return nil }
+            state.runs[index].isWoken = false
+            return .wake
+        }
+        return early ?? .scheduled
+    }
+
+    private func turn(_ work: Work, _ run: Cancellation) {
         #if canImport(Darwin)
         // A thread that never ends would keep whatever Foundation leaves to the pool.
-        autoreleasepool { body(run.cancellation) }
+        autoreleasepool { work.turn(run) }
         #else
-        body(run.cancellation)
+        work.turn(run)
         #endif
     }
 
     /// How many intervals lie between `scheduled` and the first turn that is still to come; at least 1.
-    private func missedIntervals(since scheduled: ContinuousClock.Instant) -> Int {
+    private func missedIntervals(of interval: Duration, since scheduled: ContinuousClock.Instant) -> Int {
         let late = scheduled.duration(to: timeSource.now)
         return late < interval ? 1 : Int(min(late / interval, 1e9)) + 1
-    }
-
-    /// Through a file on Linux, where the C function is not visible to Swift; not through Foundation, whose first file
-    /// takes longer than starting the thread.
-    private func nameCurrentThread() {
-        #if canImport(Darwin)
-        pthread_setname_np(name)
-        #else
-        let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-        guard file >= 0 else { return }
-        defer { close(file) }
-        // A thread without its name does its work all the same.
-        _ = name.withCString { write(file, $0, strlen($0)) }
-        #endif
     }
 
     /// The host's signal handlers shall run on the host's threads. Faults stay unblocked, or crash reporters, which
@@ -148,54 +221,5 @@ package final class RepeatingThread: Sendable {
         sigfillset(&signals)
         for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF] { sigdelset(&signals, fault) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
-    }
-}
-
-/// One life of a ``RepeatingThread``, from start to stop.
-private final class Run: Sendable {
-    enum Turn { case scheduled, wake, stop }
-
-    private struct State {
-        var thread: UInt?
-        var isStopping = false
-        var isWoken = false
-        var hasEnded = false
-    }
-
-    let cancellation = Cancellation()
-    private let state = Monitor(State())
-
-    var isStopping: Bool { state.read { $0.isStopping } }
-    var hasEnded: Bool { state.read { $0.hasEnded } }
-    var isCurrentThread: Bool { state.read { $0.thread == DetachedThread.idOfCurrent } }
-
-    /// Called on the thread itself.
-    func begin() { state.mutate { $0.thread = DetachedThread.idOfCurrent } }
-    func wake() { state.mutate { $0.isWoken = true } }
-
-    func stop() {
-        state.mutate { $0.isStopping = true }
-        cancellation.cancel()
-    }
-
-    func end() {
-        state.mutate {
-            $0.hasEnded = true
-            $0.isStopping = true
-            $0.thread = nil
-        }
-    }
-
-    func waitForEnd(until deadline: ContinuousClock.Instant) -> Bool {
-        state.wait(until: deadline) { $0.hasEnded ? true : nil } ?? false
-    }
-
-    func waitForTurn(until deadline: ContinuousClock.Instant, _ timeSource: any TimeSource) -> Turn {
-        let early: Turn? = timeSource.wait(on: state, until: deadline) { state in
-            if state.isStopping { return .stop }
-            defer { state.isWoken = false }
-            return state.isWoken ? .wake : nil
-        }
-        return early ?? .scheduled
     }
 }

@@ -17,43 +17,43 @@ struct SourcePollingTests {
 
     private struct Broken: Error {}
 
-    private func poller(
+    private func poll(
         _ log: LogRecorder,
         timeout: Duration = .seconds(10),
         _ action: @escaping @Sendable () async throws -> ServerReading
     )
-        -> SourcePoller
+        -> SourcePoll
     {
-        SourcePoller(Source(action: action), timeout: timeout, ManualTimeSource(), log.log())
+        SourcePoll(Source(action: action), latest: Locked(nil), timeout: timeout, ManualTimeSource(), log.log())
     }
 
     @Test("its reading is handed on, every five seconds by default")
     func reading() {
-        let poller = poller(LogRecorder()) { Self.good }
-        #expect(poller.poll(Cancellation()) == Self.good)
-        #expect(poller.interval == .seconds(5))
+        let poll = poll(LogRecorder()) { Self.good }
+        #expect(poll.read(Cancellation()) == Self.good)
+        #expect(poll.interval == .seconds(5))
     }
 
     @Test("a reading goes by the source's own name")
     func identity() {
-        let poller = poller(LogRecorder()) {
+        let poll = poll(LogRecorder()) {
             ServerReading(server: ServerIdentity(engine: "other", address: "x", port: 2), modelsLoaded: 3)
         }
-        #expect(poller.poll(Cancellation()) == ServerReading(server: Self.server, modelsLoaded: 3))
+        #expect(poll.read(Cancellation()) == ServerReading(server: Self.server, modelsLoaded: 3))
     }
 
     @Test("an error is down, logged once, and so is its end")
     func thrown() {
         let log = LogRecorder()
         let fails = Locked(true)
-        let poller = poller(log) {
+        let poll = poll(log) {
             if fails.withLock({ $0 }) { throw Broken() }
             return Self.good
         }
-        for _ in 0..<3 { #expect(poller.poll(Cancellation()) == .down(Self.server)) }
+        for _ in 0..<3 { #expect(poll.read(Cancellation()) == .down(Self.server)) }
         fails.withLock { $0 = false }
-        #expect(poller.poll(Cancellation()) == Self.good)
-        #expect(log.lines(.warning) == [#"the source "mine" at "h:1" can't be read: "Broken()""#])
+        #expect(poll.read(Cancellation()) == Self.good)
+        #expect(log.lines(.warning) == [#"The source "mine" at "h:1" can't be read: "Broken()""#])
         #expect(log.lines(.info).count == 1)
     }
 
@@ -61,11 +61,11 @@ struct SourcePollingTests {
     func slow() {
         let log = LogRecorder()
         let wasCancelled = Monitor(false)
-        let poller = poller(log, timeout: .milliseconds(50)) {
+        let poll = poll(log, timeout: .milliseconds(50)) {
             do { try await Task.sleep(for: .seconds(60)) } catch { wasCancelled.mutate { $0 = true } }
             return Self.good
         }
-        #expect(poller.poll(Cancellation()) == .down(Self.server))
+        #expect(poll.read(Cancellation()) == .down(Self.server))
         #expect(wasCancelled.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
         #expect(log.lines(.warning).first?.contains("did not return within 0.05 seconds") == true)
     }
@@ -74,30 +74,30 @@ struct SourcePollingTests {
     func oneAtATime() async {
         let reads = Monitor(0)
         let gate = Gate()
-        let poller = poller(LogRecorder(), timeout: .milliseconds(50)) {
+        let poll = poll(LogRecorder(), timeout: .milliseconds(50)) {
             reads.mutate { $0 += 1 }
             await gate.wait()
             return Self.good
         }
-        for _ in 0..<3 { #expect(poller.poll(Cancellation()) == .down(Self.server)) }
+        for _ in 0..<3 { #expect(poll.read(Cancellation()) == .down(Self.server)) }
         // A thread of the cooperative pool may be long in coming.
         #expect(eventually { reads.read { $0 } > 0 })
-        for _ in 0..<3 { #expect(poller.poll(Cancellation()) == .down(Self.server)) }
+        for _ in 0..<3 { #expect(poll.read(Cancellation()) == .down(Self.server)) }
         #expect(reads.read { $0 } == 1)
         await gate.open()
-        #expect(eventually { poller.poll(Cancellation()) == Self.good })
+        #expect(eventually { poll.read(Cancellation()) == Self.good })
     }
 
     @Test("stopping ends a read that is under way; there is no reading then")
     func cancelled() {
         let log = LogRecorder()
         let cancellation = Cancellation()
-        let poller = poller(log) {
+        let poll = poll(log) {
             cancellation.cancel()
             try? await Task.sleep(for: .seconds(60))
             return Self.good
         }
-        #expect(poller.poll(cancellation) == nil)
+        #expect(poll.read(cancellation) == nil)
         #expect(log.lines.isEmpty)
     }
 }

@@ -11,9 +11,9 @@ struct TargetPollingTests {
     private static let llamaPage = "llamacpp:requests_processing 1\nllamacpp:requests_deferred 2\n"
     private static let slots = #"[{"n_ctx":100,"is_processing":true,"n_prompt_tokens":50}]"#
 
-    /// One engine's poller and what it is made with. Polls take place when the test asks for them.
+    /// What reads one engine and what it is made with. Polls take place when the test asks for them.
     private struct Bench {
-        let poller: TargetPoller
+        let target: TargetPoll
         let time = ManualTimeSource()
         let log = LogRecorder()
 
@@ -27,12 +27,12 @@ struct TargetPollingTests {
         {
             let url = try #require(URL(string: url))
             let target = EngineTarget(url: url, bearerToken: bearerToken, headers: headers)
-            let request = try #require(TargetRequest.requests(for: [target], log.log()).first)
-            poller = TargetPoller(request, timeout: timeout, time, log.log())
+            let request = try #require(TargetRequest.requests(for: [target]).requests.first)
+            self.target = TargetPoll(request, engine: nil, timeout: timeout, time, log.log())
         }
 
         func poll(_ cancellation: Cancellation = Cancellation()) throws -> ServerReading {
-            try #require(poller.poll(cancellation))
+            try #require(target.read(cancellation))
         }
     }
 
@@ -41,7 +41,7 @@ struct TargetPollingTests {
         let server = try LoopbackServer(always: .text(Self.vLLMPage))
         defer { server.stop() }
         let bench = try Bench(server.url)
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         let reading = try bench.poll()
         let identity = ServerIdentity(engine: "vllm", address: "127.0.0.1", port: server.port)
         #expect(reading == ServerReading(server: identity, models: [ModelReading(model: "m", requestsRunning: 3)]))
@@ -65,7 +65,7 @@ struct TargetPollingTests {
         let server = try LoopbackServer(always: .text(Self.vLLMPage))
         defer { server.stop() }
         let bench = try Bench(server.url + given)
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         #expect(try bench.poll().isUp)
         #expect(server.requests.map(\.target) == [asked])
     }
@@ -81,7 +81,7 @@ struct TargetPollingTests {
             bearerToken: "t0ken",
             headers: ["X-Key": "k3y"]
         )
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         #expect(try bench.poll().isUp)
         #expect(server.requests.map(\.target) == ["/metrics", "/slots", "/v1/models"])
         #expect(server.requests.allSatisfy { $0.headers["authorization"] == "Bearer t0ken" })
@@ -98,7 +98,7 @@ struct TargetPollingTests {
         let server = try LoopbackServer(always: .text(Self.vLLMPage))
         defer { server.stop() }
         let bench = try Bench("http://me:s3cret@127.0.0.1:\(server.port)")
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         #expect(try bench.poll().server.address == "127.0.0.1")
         #expect(server.requests.first?.headers["authorization"] == "Basic bWU6czNjcmV0")
     }
@@ -129,7 +129,7 @@ struct TargetPollingTests {
         let server = try LoopbackServer(always: answer)
         defer { server.stop() }
         let bench = try Bench(server.url)
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         #expect(try bench.poll() == .down(ServerIdentity(engine: nil, address: "127.0.0.1", port: server.port)))
         let line = try #require(bench.log.lines(.warning).first)
         #expect(line.contains(reason))
@@ -151,7 +151,7 @@ struct TargetPollingTests {
             let server = try LoopbackServer(always: answer)
             defer { server.stop() }
             let bench = try Bench(server.url, timeout: .milliseconds(150))
-            defer { bench.poller.close() }
+            defer { bench.target.close() }
             #expect(try bench.poll().isUp == false)
             #expect(bench.log.lines(.warning).first?.contains("timed out") == true)
         }
@@ -166,8 +166,8 @@ struct TargetPollingTests {
         }
         defer { server.stop() }
         let bench = try Bench(server.url)
-        defer { bench.poller.close() }
-        #expect(bench.poller.poll(cancellation) == nil)
+        defer { bench.target.close() }
+        #expect(bench.target.read(cancellation) == nil)
         #expect(bench.log.lines.isEmpty)
     }
 
@@ -177,7 +177,7 @@ struct TargetPollingTests {
         let server = try LoopbackServer { _ in page.withLock { $0 } }
         defer { server.stop() }
         let bench = try Bench(server.url)
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         #expect(try bench.poll().isUp)
         page.withLock { $0 = .text("", status: 500) }
         for _ in 0..<3 {
@@ -208,7 +208,7 @@ struct TargetPollingTests {
         }
         defer { server.stop() }
         let bench = try Bench(server.url)
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         let expected = ModelReading(
             model: "tiny",
             kvCacheUsage: 50,
@@ -230,7 +230,7 @@ struct TargetPollingTests {
         let server = try LoopbackServer { $0.target == "/metrics" ? .text(Self.llamaPage) : .response(status) }
         defer { server.stop() }
         let bench = try Bench(server.url)
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         let expected = ModelReading(model: nil, requestsRunning: 1, requestsWaiting: 2)
         for _ in 0..<3 { #expect(try bench.poll().models == [expected]) }
         #expect(server.requests.count { $0.target == "/slots" } == 1)
@@ -241,7 +241,7 @@ struct TargetPollingTests {
         let warnings = bench.log.lines(.warning)
         #expect(warnings.count == 2)
         #expect(warnings[0].contains("/slots: the answer is HTTP \(status)"))
-        #expect(warnings[0].contains("KV-cache usage"))
+        #expect(warnings[0].contains("; reporting no KV-cache usage"))
     }
 
     @Test("slots that do not answer cost their own figures and are asked for again")
@@ -249,7 +249,7 @@ struct TargetPollingTests {
         let server = try LoopbackServer { $0.target == "/metrics" ? .text(Self.llamaPage) : .close }
         defer { server.stop() }
         let bench = try Bench(server.url)
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         var asked = 0
         for _ in 0..<2 {
             #expect(try bench.poll().models == [ModelReading(model: nil, requestsRunning: 1, requestsWaiting: 2)])
@@ -266,7 +266,7 @@ struct TargetPollingTests {
         let server = try LoopbackServer { $0.target == "/metrics" ? .text(Self.llamaPage) : .hang }
         defer { server.stop() }
         let bench = try Bench(server.url, timeout: .seconds(3))
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         #expect(try bench.poll().models == [ModelReading(model: nil, requestsRunning: 1, requestsWaiting: 2)])
     }
 
@@ -280,13 +280,31 @@ struct TargetPollingTests {
         }
         defer { server.stop() }
         let bench = try Bench(server.url)
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         #expect(try bench.poll().models == [ModelReading(model: "m", requestsRunning: 1, requestsMax: 8)])
         isUp.withLock { $0 = false }
         #expect(try bench.poll().isUp == false)
         isUp.withLock { $0 = true }
         #expect(try bench.poll().models == [ModelReading(model: "m", requestsRunning: 1, requestsMax: 8)])
         #expect(server.requests.count { $0.target == "/info" } == 2)
+    }
+
+    @Test("a page that ends in a slash: the rest is asked for beside it, not at the root")
+    func slash() throws {
+        let server = try LoopbackServer { request in
+            switch request.target {
+            case "/llama/metrics/": .text(Self.llamaPage)
+            case "/llama/slots": .json(#"[{"id":0,"n_ctx":4096,"is_processing":true,"n_prompt_tokens":1024}]"#)
+            case "/llama/v1/models": .json(#"{"data":[{"id":"tiny"}]}"#)
+            default: .response(404)
+            }
+        }
+        defer { server.stop() }
+        let bench = try Bench(server.url + "/llama/metrics/")
+        defer { bench.target.close() }
+        let model = try #require(try bench.poll().models.first)
+        #expect(model.model == "tiny" && model.kvCacheUsage == 25 && model.requestsMax == 1)
+        #expect(bench.log.lines(.warning).isEmpty)
     }
 
     @Test("a llama.cpp router is asked about one model on every path, and not for its list")
@@ -296,7 +314,7 @@ struct TargetPollingTests {
         }
         defer { server.stop() }
         let bench = try Bench(server.url + "/llm/metrics?model=a%2Fb&autoload=false")
-        defer { bench.poller.close() }
+        defer { bench.target.close() }
         #expect(try bench.poll().models.map(\.model) == ["a/b"])
         #expect(
             server.requests.map(\.target) == [

@@ -1,28 +1,32 @@
 // One poll of an application's own source: asynchronous code, waited for on a thread for a limited time.
 
 /// Reads a source of the application's.
-final class SourcePoller: ServerPoller {
-    let interval: Duration
+final class SourcePoll: ServerPoll {
     private let source: any ServerMetricsSource
+    private let latest: Locked<SourceRead?>
     private let timeout: Duration
     private let failures: FailureLog
-    private let latest = Locked<SourceRead?>(nil)
 
-    init(_ source: any ServerMetricsSource, timeout: Duration, _ timeSource: any TimeSource, _ log: Log) {
+    /// - Parameter latest: the source's last read, which may outlive the run that began it.
+    init(
+        _ source: any ServerMetricsSource,
+        latest: Locked<SourceRead?>,
+        timeout: Duration,
+        _ timeSource: any TimeSource,
+        _ log: Log
+    ) {
         self.source = source
+        self.latest = latest
         self.timeout = timeout
-        interval = source.interval
-        failures = FailureLog(log: log, timeSource: timeSource)
+        failures = FailureLog(log: log.about(["endpoint": Self.place(source.server)]), timeSource: timeSource)
     }
 
-    func poll(_ cancellation: Cancellation) -> ServerReading? {
+    var name: String { Self.name(source.server) }
+    var interval: Duration { source.interval }
+
+    func read(_ cancellation: Cancellation) -> ServerReading? {
         let server = source.server
-        // A read that ignores its cancellation must not pile up.
-        if let last = latest.withLock({ $0 }), !last.hasReturned {
-            return down(server, "its last read has not returned yet")
-        }
-        let read = SourceRead(source)
-        latest.withLock { $0 = read }
+        guard let read = beginRead() else { return down(server, "its last read has not returned yet") }
         switch read.wait(until: .now + timeout, cancellation) {
         case .success(var reading):
             // A reading under another name could not be withdrawn when the server is down.
@@ -40,18 +44,30 @@ final class SourcePoller: ServerPoller {
 
     func close() {}
 
+    /// Nil while the last read has not returned: one that ignores its cancellation must not pile up.
+    private func beginRead() -> SourceRead? {
+        latest.withLock { latest in
+            guard latest?.hasReturned != false else { return nil }
+            let read = SourceRead(source)
+            latest = read
+            return read
+        }
+    }
+
     private func down(_ server: ServerIdentity, _ problem: String) -> ServerReading {
         failures.failed(.warning, "\(Self.name(server)) can't be read: \(problem)")
         return .down(server)
     }
 
     private static func name(_ server: ServerIdentity) -> String {
-        "the source \(quoted(server.engine ?? "")) at \(quoted("\(server.address):\(server.port)"))"
+        "The source \(quoted(server.engine ?? "")) at \(quoted(place(server)))"
     }
+
+    private static func place(_ server: ServerIdentity) -> String { "\(server.address):\(server.port)" }
 }
 
 /// One call of a source's `read()`, in a task of its own.
-private final class SourceRead: Sendable {
+final class SourceRead: Sendable {
     enum Failure: Error {
         case timedOut, cancelled
         case thrown(any Error)
@@ -83,16 +99,16 @@ private final class SourceRead: Sendable {
 
     /// Blocks until there is a result; cancels the task if that is not the source's own.
     func wait(until deadline: ContinuousClock.Instant, _ cancellation: Cancellation) -> Result<ServerReading, Failure> {
-        let result = cancellation.withAction({ [state] in Self.give(up: .cancelled, state) }) {
-            state.wait(until: deadline) { $0.result } ?? Self.give(up: .timedOut, state)
+        let result = cancellation.withAction({ [state] in Self.settle(.cancelled, state) }) {
+            state.wait(until: deadline) { $0.result } ?? Self.settle(.timedOut, state)
         }
         if !hasReturned { task.cancel() }
         return result
     }
 
-    /// Settles the result, unless it is settled.
+    /// Settles the result, unless it is settled already.
     @discardableResult
-    private static func give(up failure: Failure, _ state: Monitor<State>) -> Result<ServerReading, Failure> {
+    private static func settle(_ failure: Failure, _ state: Monitor<State>) -> Result<ServerReading, Failure> {
         state.mutate { state in
             let result = state.result ?? .failure(failure)
             state.result = result

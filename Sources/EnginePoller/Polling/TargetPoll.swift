@@ -1,0 +1,71 @@
+// One poll of an engine: its metrics page, then whatever the page lacks, all within one deadline.
+
+/// Reads an engine by its metrics page.
+final class TargetPoll: ServerPoll {
+    private let request: TargetRequest
+    private let timeout: Duration
+    private let transport: any HTTPTransport
+    private let log: Log
+    private let failures: FailureLog
+    private var details: DetailReader
+    /// The name of the engine that was last recognised.
+    private var engine: String?
+
+    /// - Parameters:
+    ///   - engine: the name of the engine that an earlier run has recognised.
+    ///   - timeout: the longest that one poll takes.
+    init(_ request: TargetRequest, engine: String?, timeout: Duration, _ timeSource: any TimeSource, _ log: Log) {
+        let log = log.about(["endpoint": "\(request.endpoint)"])
+        self.request = request
+        self.engine = engine
+        self.timeout = timeout
+        self.log = log
+        transport = HTTPTransports.best(userAgent: PackageInfo.userAgent)
+        details = DetailReader(request, timeSource, log)
+        failures = FailureLog(log: log, timeSource: timeSource)
+    }
+
+    var name: String { "\(request.endpoint)" }
+    var interval: Duration { request.interval }
+
+    func read(_ cancellation: Cancellation) -> ServerReading? {
+        let exchange = TargetExchange(transport: transport, deadline: .now + timeout, cancellation: cancellation)
+        switch readPage(exchange) {
+        case .success(var page):
+            if !page.engine.details.isEmpty { details.complete(&page, exchange) }
+            if engine != page.engine.name { log.info("\(name) is \(page.engine.name)") }
+            engine = page.engine.name
+            failures.succeeded("\(name) can be read again")
+            return ServerReading(server: request.identity(engine: engine), models: page.models)
+        case .failure(.noAnswer(.cancelled)):
+            return nil
+        case .failure(let problem):
+            details.forget()
+            failures.failed(.warning, "\(name) can't be read: \(problem)" + (problem.hint.map { " (\($0))" } ?? ""))
+            return .down(request.identity(engine: engine))
+        }
+    }
+
+    func close() { transport.close() }
+
+    private func readPage(_ exchange: TargetExchange) -> Result<EnginePage, TargetProblem> {
+        exchange.send(request.page).flatMap { answer in
+            guard let page = EnginePage(answer.body) else { return .failure(.unexpected(answer.body)) }
+            return .success(page)
+        }
+    }
+}
+
+/// The requests of one poll: what they are sent with and how long they may take in all.
+struct TargetExchange {
+    var transport: any HTTPTransport
+    var deadline: ContinuousClock.Instant
+    var cancellation: Cancellation
+
+    /// - Returns: the answer if it is a success.
+    func send(_ request: HTTPRequest) -> Result<HTTPResponse, TargetProblem> {
+        transport.send(request, deadline: deadline, cancellation: cancellation)
+            .mapError(TargetProblem.noAnswer)
+            .flatMap { (200..<300).contains($0.status) ? .success($0) : .failure(.status($0.status)) }
+    }
+}
