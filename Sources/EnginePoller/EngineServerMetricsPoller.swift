@@ -164,8 +164,11 @@ public final class EngineServerMetricsPoller: Sendable {
         let deadline = ContinuousClock.now + timeout.withinAYear
         let told = tellToStop()
         // Two handlers that stop the poller at a time would wait for each other.
-        guard !told.contains(where: \.isCurrentThread) else { return false }
-        return told.reduce(true) { $1.stop(timeout: ContinuousClock.now.duration(to: deadline)) && $0 }
+        guard !told.contains(where: \.server.isCurrentThread) else { return false }
+        // Waits for those that were told only: whoever starts the poller meanwhile came last.
+        return told.reduce(true) { allEnded, told in
+            told.server.waitForEnd(of: told.runs, timeout: ContinuousClock.now.duration(to: deadline)) && allEnded
+        }
     }
 
     /// Cancels polls that are under way and lets no other begin, without waiting.
@@ -180,12 +183,10 @@ public final class EngineServerMetricsPoller: Sendable {
     }
 
     @discardableResult
-    private func tellToStop() -> [PolledServer] {
+    private func tellToStop() -> [(server: PolledServer, runs: [Cancellation])] {
         state.withLock { state in
             state.isStarted = false
-            let all = servers(state)
-            for server in all { server.requestStop() }
-            return all
+            return servers(state).map { ($0, $0.requestStop()) }
         }
     }
 

@@ -249,6 +249,41 @@ struct ChangingTargetsTests {
         #expect(!poller.isRunning)
     }
 
+    @Test("a start beside a stop that still waits is not undone by it")
+    func startBesideStop() throws {
+        let goOn = Monitor(false)
+        let isBusy = Monitor(false)
+        let (first, second) = (Source(), Source())
+        second.name.withLock { $0 = "two" }
+        let poller = poller([], sources: [first, second]) { reading in
+            guard reading.server.engine == "one" else { return }
+            let isFirst = isBusy.mutate { isBusy in
+                defer { isBusy = true }
+                return !isBusy
+            }
+            guard isFirst else { return }
+            let _: Bool? = goOn.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+        }
+        poller.start()
+        #expect(isBusy.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
+        #expect(time.waitForSleepers())
+        let result = Monitor<Bool?>(nil)
+        let hasStarted = DetachedThread.start {
+            let hasEnded = poller.stop(timeout: .seconds(10))
+            result.mutate { $0 = hasEnded }
+        }
+        #expect(hasStarted)
+        #expect(eventually { time.timeUntilNextDeadline == nil }, "both have been told")
+        poller.start()
+        #expect(time.waitForSleepers(2))
+        goOn.mutate { $0 = true }
+        #expect(result.wait(until: .now + .seconds(10)) { $0 } == true)
+        let before = readings.readings.count
+        nextPoll(2)
+        #expect(readings.wait(for: before + 2) != nil)
+        #expect(poller.stop())
+    }
+
     @Test("handlers may call the poller, and a source's interval may, too")
     func reentrant() throws {
         let server = try LoopbackServer(always: Self.vLLM)

@@ -113,7 +113,9 @@ struct OllamaFaultTests {
         "an answer that can't be understood is a failure",
         arguments: [
             LoopbackAnswer.json("{"), .json("{}"), .json(#"{"models":5}"#), .text("<html>"), .text(""),
-            .json(String(repeating: "[", count: 1_000_000)), .raw(Data("no HTTP\r\n\r\n".utf8)), .close, .reset,
+            .json(String(repeating: "[", count: 1_000_000)),
+            .json(String(repeating: "[", count: 500) + String(repeating: "]", count: 500)),
+            .raw(Data("no HTTP\r\n\r\n".utf8)), .close, .reset,
             .response(200, headers: ["Content-Encoding": "gzip"], body: Data([31, 139])),
         ]
     )

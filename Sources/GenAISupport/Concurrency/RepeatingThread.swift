@@ -129,34 +129,38 @@ package final class RepeatingThread: Sendable {
     }
 
     /// Tells every run to stop, without waiting: its cancellation is raised and no further turn begins.
-    package func requestStop() { tellToStop() }
+    ///
+    /// - Returns: the runs that have not ended, for ``waitForEnd(of:timeout:)``.
+    @discardableResult
+    package func requestStop() -> [Cancellation] {
+        let runs = state.read { $0.runs.map(\.cancellation) }
+        for run in runs { run.cancel() }
+        // Wakes those that wait for their turn.
+        state.mutate { _ in }
+        return runs
+    }
+
+    /// Waits until these runs have ended; others, which were started later, don't count.
+    ///
+    /// - Returns: false if one was still busy after `timeout`, or if this is called on a thread of a run.
+    package func waitForEnd(of runs: [Cancellation], timeout: Duration) -> Bool {
+        guard !isCurrentThread else { return false }
+        return state.wait(until: .now + timeout.withinAYear) { state in
+            runs.contains { state.index(of: $0) != nil } ? nil : true
+        } ?? false
+    }
 
     /// Tells every run to stop and waits until all have ended.
     ///
     /// - Returns: false if one was still busy after `timeout`, or if this is called on one of their threads. Their
     ///   cancellation is raised even so: they end as soon as their work returns.
     @discardableResult
-    package func stop(timeout: Duration) -> Bool {
-        let told = tellToStop()
-        guard !isCurrentThread else { return false }
-        return state.wait(until: .now + timeout.withinAYear) { state in
-            told.contains { state.index(of: $0) != nil } ? nil : true
-        } ?? false
-    }
+    package func stop(timeout: Duration) -> Bool { waitForEnd(of: requestStop(), timeout: timeout) }
 
     /// Tells every run to stop, without waiting, and lets no other begin.
     package func close() {
         state.mutate { $0.isClosed = true }
-        tellToStop()
-    }
-
-    @discardableResult
-    private func tellToStop() -> [Cancellation] {
-        let runs = state.read { $0.runs.map(\.cancellation) }
-        for run in runs { run.cancel() }
-        // Wakes those that wait for their turn.
-        state.mutate { _ in }
-        return runs
+        requestStop()
     }
 
     private func forget(_ run: Cancellation) {

@@ -74,7 +74,13 @@ package final class PolledServer: Sendable {
     package func start() -> Bool { thread.start() }
 
     /// Cancels the poll that is under way and lets no other begin, without waiting. What was reported stays.
-    package func requestStop() { thread.requestStop() }
+    @discardableResult
+    package func requestStop() -> [Cancellation] { thread.requestStop() }
+
+    /// ``RepeatingThread/waitForEnd(of:timeout:)``.
+    package func waitForEnd(of runs: [Cancellation], timeout: Duration) -> Bool {
+        thread.waitForEnd(of: runs, timeout: timeout)
+    }
 
     /// ``RepeatingThread/stop(timeout:)``. What was reported stays.
     @discardableResult
