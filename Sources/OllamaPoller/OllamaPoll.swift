@@ -35,7 +35,7 @@ final class OllamaPoll: ServerPoll {
             headers: [HTTPHeader("Accept", "application/json")]
         )
         server = ServerIdentity(engine: "ollama", address: endpoint.host, port: endpoint.port)
-        transport = Self.transport(to: endpoint)
+        transport = HTTPTransports.urlSessionFirst(userAgent: PackageInfo.userAgent)
         self.timeLimit = timeLimit
         let log = log.about(["endpoint": "\(endpoint)"])
         self.log = log
@@ -69,16 +69,8 @@ final class OllamaPoll: ServerPoll {
 
     func close() { transport.close() }
 
-    private static func transport(to endpoint: HTTPEndpoint) -> any HTTPTransport {
-        // URLSession goes on with a TLS handshake that was given up. If the process ends meanwhile, and the application had
-        // OpenSSL cleaned up at its end, that crashes.
-        endpoint.url.scheme == "https"
-            ? HTTPTransports.best(userAgent: PackageInfo.userAgent)
-            : HTTPTransports.session(userAgent: PackageInfo.userAgent)
-    }
-
     private func loadedModels(_ cancellation: Cancellation) throws(Failure) -> LoadedModels {
-        switch transport.send(request, deadline: .now + timeLimit, cancellation: cancellation) {
+        switch transport.send(request, timeout: timeLimit, cancellation: cancellation) {
         case .success(let response) where response.status == 200:
             guard let loaded = LoadedModels(response.body) else {
                 throw .trouble("its answer is not that of Ollama's /api/ps")
@@ -94,7 +86,7 @@ final class OllamaPoll: ServerPoll {
     private func explain(status: Int) -> String {
         switch status {
         case 300..<400:
-            "HTTP \(status), a redirect, which is not followed; set OLLAMA_BASE_URL to the address that it leads to"
+            "HTTP \(status), a redirect that is not followed; set OLLAMA_BASE_URL to the address that it leads to"
         case 403:
             "HTTP 403; an Ollama that listens on a loopback address refuses requests for a host name that it does not "
                 + "know (here \(quoted(endpoint.host))): use localhost or an IP address, or let it listen on 0.0.0.0"

@@ -47,10 +47,10 @@ struct LlamaCppServer {
         let body = Data(#"{"prompt":"once upon a time","n_predict":900,"ignore_eos":true}"#.utf8)
         for _ in 0..<count {
             let thread = Thread {
-                let client = HTTPClient(userAgent: "integration-test")
+                let client = URLSessionTransport(userAgent: "integration-test")
                 let headers = [HTTPHeader("Content-Type", "application/json")]
                 let request = HTTPRequest(method: "POST", endpoint: endpoint, headers: headers, body: body)
-                let answer = client.send(request, deadline: .now + .seconds(120), cancellation: Cancellation())
+                let answer = client.send(request, timeout: .seconds(120), cancellation: Cancellation())
                 if case .success(let answer) = answer, answer.status == 200 { answered.mutate { $0 += 1 } }
                 client.close()
             }

@@ -65,6 +65,8 @@ package final class LoopbackServer: Sendable {
     }
 
     package let port: Int
+    /// As in a URL.
+    private let host: String
     private let listener: Int32
     private let handler: Handler
     private let keepsRequests: Bool
@@ -72,11 +74,14 @@ package final class LoopbackServer: Sendable {
 
     /// Starts serving at once.
     ///
-    /// - Parameter keepsRequests: whether ``requests`` holds them; not for a server that is asked without end.
-    package init(keepsRequests: Bool = true, _ handler: @escaping Handler) throws {
+    /// - Parameters:
+    ///   - keepsRequests: whether ``requests`` holds them; not for a server that is asked without end.
+    ///   - isIPv6: whether it listens on ::1 and not on 127.0.0.1.
+    package init(keepsRequests: Bool = true, isIPv6: Bool = false, _ handler: @escaping Handler) throws {
         self.handler = handler
         self.keepsRequests = keepsRequests
-        (listener, port) = try TCPSocket.listen()
+        (listener, port) = isIPv6 ? try TCPSocket.listenOnIPv6() : try TCPSocket.listen()
+        host = isIPv6 ? "[::1]" : "127.0.0.1"
         run(serve)
     }
 
@@ -84,7 +89,7 @@ package final class LoopbackServer: Sendable {
         try self.init { _ in answer }
     }
 
-    package var url: String { "http://127.0.0.1:\(port)" }
+    package var url: String { "http://\(host):\(port)" }
     package var requests: [ReceivedRequest] { state.read { $0.requests } }
     package var openConnections: Int { state.read { $0.connections.count } }
 

@@ -8,6 +8,28 @@ enum TCPSocket {
         let code = errno
     }
 
+    /// A listening socket on ::1, at a port that the system chose.
+    static func listenOnIPv6() throws -> (descriptor: Int32, port: Int) {
+        let descriptor = socket(AF_INET6, stream, 0)
+        guard descriptor >= 0 else { throw Failure(call: "socket") }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_addr = in6addr_loopback
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        let status = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                bind(descriptor, address, length) | Foundation.listen(descriptor, 64)
+                    | getsockname(descriptor, address, &length)
+            }
+        }
+        guard status == 0 else {
+            Foundation.close(descriptor)
+            throw Failure(call: "bind")
+        }
+        return (descriptor, Int(UInt16(bigEndian: address.sin6_port)))
+    }
+
     /// A listening socket on 127.0.0.1, at a port that the system chose.
     static func listen() throws -> (descriptor: Int32, port: Int) {
         let descriptor = socket(AF_INET, stream, 0)

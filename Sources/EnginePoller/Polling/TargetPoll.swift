@@ -20,7 +20,7 @@ final class TargetPoll: ServerPoll {
         self.engine = engine
         self.timeout = timeout
         self.log = log
-        transport = HTTPTransports.best(userAgent: PackageInfo.userAgent)
+        transport = HTTPTransports.libcurlFirst(userAgent: PackageInfo.userAgent)
         details = DetailReader(request, timeSource, log)
         failures = FailureLog(log: log, timeSource: timeSource)
     }
@@ -64,7 +64,7 @@ struct TargetExchange {
 
     /// - Returns: the answer if it is a success.
     func send(_ request: HTTPRequest) -> Result<HTTPResponse, TargetProblem> {
-        transport.send(request, deadline: deadline, cancellation: cancellation)
+        transport.send(request, timeout: ContinuousClock.now.duration(to: deadline), cancellation: cancellation)
             .mapError(TargetProblem.noAnswer)
             .flatMap { (200..<300).contains($0.status) ? .success($0) : .failure(.status($0.status)) }
     }

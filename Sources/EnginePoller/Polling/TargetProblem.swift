@@ -32,7 +32,8 @@ extension TargetProblem: CustomStringConvertible {
     /// What may be wrong if this is the problem with a metrics page.
     var hint: String? {
         switch self {
-        case .status(300..<400): "redirects are not followed, so configure the URL that this one leads to"
+        case .status(300..<400):
+            "redirects are not followed to another host or port, and not more than once; configure the URL that this one leads to"
         case .status(401), .status(403): "a bearer token, or user info in the URL, is missing or not accepted"
         case .status(404):
             "engines serve /metrics, but NIM /v1/metrics and TensorRT-LLM /prometheus/metrics; SGLang and LMDeploy "

@@ -79,7 +79,7 @@ extension OTLPConfiguration {
             clientKey: clientKeyFile
         )
         do {
-            return try HTTPTransports.best(userAgent: userAgent, tls: tls)
+            return try HTTPTransports.libcurlFirst(userAgent: userAgent, tls: tls)
         } catch {
             throw OTLPObstacle(description: "\(error)")
         }

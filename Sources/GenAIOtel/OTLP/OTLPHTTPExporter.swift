@@ -162,7 +162,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
     ) -> OTLPAnswer {
         state.withLock { $0.requestsSent += 1 }
         let timeout = timeSource.now.duration(to: deadline)
-        let result = transport.send(request, deadline: .now + timeout, cancellation: cancellation)
+        let result = transport.send(request, timeout: timeout, cancellation: cancellation)
         let now = Date(timeIntervalSince1970: Double(timeSource.unixNanoseconds) / 1e9)
         return OTLPAnswer(result, now: now, secrets: Secrets(endpoint, headers: headers))
     }

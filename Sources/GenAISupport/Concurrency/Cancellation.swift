@@ -8,28 +8,33 @@ package final class Cancellation: Sendable {
         var isCancelled = false
         var nextID = 0
         var actions: [Int: Action] = [:]
+        var isRunningActions = false
     }
 
-    private let state = Locked(State())
+    private let state = Monitor(State())
 
     package init() {}
 
     /// True from the first call of ``cancel()`` on.
-    package var isCancelled: Bool { state.withLock { $0.isCancelled } }
+    package var isCancelled: Bool { state.read { $0.isCancelled } }
 
     /// Raises the flag and runs the registered actions on the calling thread. Further calls do nothing.
     package func cancel() {
-        let actions = state.withLock { state in
+        let actions = state.mutate { state -> [Int: Action] in
+            guard !state.isCancelled else { return [:] }
             state.isCancelled = true
-            defer { state.actions = [:] }
+            state.isRunningActions = !state.actions.isEmpty
             return state.actions
         }
         for action in actions.values { action() }
+        if !actions.isEmpty { state.mutate { $0.isRunningActions = false } }
     }
 
     /// Runs `body`; if the flag is up or goes up meanwhile, `action` runs, once, on whichever thread noticed it.
+    ///
+    /// The action has returned when this returns. It must be quick and must not wait for this.
     package func withAction<Result>(_ action: @escaping Action, during body: () throws -> Result) rethrows -> Result {
-        let id: Int? = state.withLock { state in
+        let id: Int? = state.mutate { state in
             guard !state.isCancelled else { return nil }
             state.nextID += 1
             state.actions[state.nextID] = action
@@ -39,7 +44,13 @@ package final class Cancellation: Sendable {
             action()
             return try body()
         }
-        defer { state.withLock { $0.actions[id] = nil } }
+        defer {
+            _ = state.wait(until: nil) { state -> Void? in
+                guard !state.isRunningActions else { return nil }
+                state.actions[id] = nil
+                return ()
+            }
+        }
         return try body()
     }
 }

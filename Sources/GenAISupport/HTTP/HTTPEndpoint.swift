@@ -64,6 +64,25 @@ package struct HTTPEndpoint: Sendable, Hashable {
         }
     }
 
+    /// Where a `Location` header leads, if that is the same scheme, host and port; nil if it is anywhere else. Credentials stay
+    /// those of this endpoint.
+    func redirected(to location: String) -> HTTPEndpoint? {
+        guard let target = URL(string: location, relativeTo: url).flatMap({ try? HTTPEndpoint($0.absoluteString) }),
+            target.isSecure == isSecure, target.host.lowercased() == host.lowercased(), target.port == port,
+            let parts = URLComponents(url: target.url, resolvingAgainstBaseURL: false)
+        else { return nil }
+        return changed { own in
+            own.percentEncodedPath = parts.percentEncodedPath
+            own.percentEncodedQuery = parts.percentEncodedQuery
+        }
+    }
+
+    /// Whether the scheme is https.
+    package var isSecure: Bool { url.scheme == "https" }
+
+    /// Whether the host is an IPv6 address.
+    var isIPv6Literal: Bool { host.contains(":") }
+
     private func changed(_ change: (inout URLComponents) -> Void) -> HTTPEndpoint {
         guard var parts = URLComponents(url: urlWithUserInfo, resolvingAgainstBaseURL: false) else { return self }
         change(&parts)

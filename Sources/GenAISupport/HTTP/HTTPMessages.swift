@@ -15,6 +15,18 @@ package struct HTTPRequest: Sendable {
         self.headers = headers
         self.body = body
     }
+
+    /// The header fields as they are sent, no name twice: those of the request, the last of a name, then the client's own.
+    func fields(userAgent: String) -> [HTTPHeader] {
+        var own = [HTTPHeader("User-Agent", userAgent), HTTPHeader("Accept-Encoding", "identity")]
+        if let authorization = endpoint.authorization { own.append(HTTPHeader("Authorization", authorization)) }
+        var result: [HTTPHeader] = []
+        for field in headers.reversed() + own
+        where !result.contains(where: { $0.name.lowercased() == field.name.lowercased() }) {
+            result.append(field)
+        }
+        return result
+    }
 }
 
 /// A header field. Its value may be a secret: it is never logged.
@@ -47,6 +59,14 @@ package struct HTTPResponse: Sendable {
         self.status = status
         self.headers = headers
         self.body = body
+    }
+
+    /// How the body is encoded, as the server says it; nil if it is not.
+    var contentCoding: String? {
+        guard let coding = headers["content-encoding"], !["", "identity"].contains(coding.lowercased()) else {
+            return nil
+        }
+        return coding
     }
 }
 

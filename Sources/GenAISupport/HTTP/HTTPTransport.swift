@@ -2,10 +2,12 @@
 
 /// Sends requests: an HTTP client, or a test's stand-in for one.
 package protocol HTTPTransport: Sendable {
-    /// Sends `request` and blocks until the answer is complete, the deadline has passed or the cancellation is raised.
+    /// Sends `request` and blocks until the answer is complete, the timeout has passed or the cancellation is raised.
+    ///
+    /// - Parameter timeout: the longest that all of it may take, in real time.
     func send(
         _ request: HTTPRequest,
-        deadline: ContinuousClock.Instant,
+        timeout: Duration,
         cancellation: Cancellation
     ) -> Result<HTTPResponse, HTTPFailure>
 
@@ -13,45 +15,45 @@ package protocol HTTPTransport: Sendable {
     func close()
 }
 
-/// The choice among the HTTP clients of this package.
+/// The transports of this package, by who uses them.
 package enum HTTPTransports {
+    /// The largest answer that is read, in bytes.
+    package static let answerLimit = 4 * 1024 * 1024
+
+    /// For polls of Ollama: URLSession, and libcurl where that does not do. Costs nothing before the first request.
+    package static func urlSessionFirst(userAgent: String) -> any HTTPTransport {
+        ChosenTransport(.urlSession, userAgent: userAgent)
+    }
+
+    /// For exports and polls of engines: libcurl, the client with the hardest bounds, and URLSession where there is no
+    /// libcurl. Costs nothing before the first request, unless there are certificate files.
+    ///
+    /// Throws ``TLSFiles/Unusable`` if certificate files can't be honoured: to go on without them would be weaker trust than
+    /// asked for.
+    package static func libcurlFirst(userAgent: String, tls: TLSFiles) throws -> any HTTPTransport {
+        if !tls.isEmpty {
+            try tls.validate()
+            guard libcurl(userAgent, tls) != nil else {
+                throw TLSFiles.Unusable(
+                    description: "certificate files can only be honoured through libcurl, which is not there"
+                )
+            }
+        }
+        return ChosenTransport(.libcurl, userAgent: userAgent, tls: tls)
+    }
+
+    /// The same without certificate files.
+    package static func libcurlFirst(userAgent: String) -> any HTTPTransport {
+        ChosenTransport(.libcurl, userAgent: userAgent)
+    }
+
     /// Lets requests be sent until the process is gone, whoever else uses TLS from now on: called by what sends at the exit.
     package static func keepUntilTheEnd() { OpenSSL.keepUntilTheEnd() }
 
-    /// The client with the hardest bounds that there is here: over libcurl on Linux, else over URLSession. Costs nothing
-    /// before the first request.
-    package static func best(userAgent: String) -> any HTTPTransport {
-        LazyTransport { bounded(userAgent: userAgent) ?? HTTPClient(userAgent: userAgent) }
-    }
-
-    /// A client over URLSession. Costs nothing before the first request.
-    package static func session(userAgent: String) -> any HTTPTransport {
-        LazyTransport { HTTPClient(userAgent: userAgent) }
-    }
-
-    /// A client that no server can make use more memory than its limits say; nil where there is none but URLSession.
-    static func bounded(
-        userAgent: String,
-        answerLimit: Int = HTTPClient.defaultAnswerLimit
-    ) -> (any HTTPTransport)? {
-        curl(userAgent, TLSFiles(), answerLimit)
-    }
-
-    /// The same, with certificate files of its own; they are looked at right away.
-    ///
-    /// Throws ``TLSFiles/Unusable`` if they can't be honoured: to go on without them would be weaker trust than asked for.
-    package static func best(userAgent: String, tls: TLSFiles) throws -> any HTTPTransport {
-        guard !tls.isEmpty else { return best(userAgent: userAgent) }
-        try tls.validate()
-        if let client = curl(userAgent, tls, HTTPClient.defaultAnswerLimit) { return client }
-        throw TLSFiles.Unusable(
-            description: "certificate files can only be honoured through libcurl, which is not there"
-        )
-    }
-
-    private static func curl(_ userAgent: String, _ tls: TLSFiles, _ answerLimit: Int) -> (any HTTPTransport)? {
+    /// Nil where there is no libcurl.
+    static func libcurl(_ userAgent: String, _ tls: TLSFiles) -> (any HTTPTransport)? {
         #if os(Linux) && (arch(x86_64) || arch(arm64))
-        CurlClient(userAgent: userAgent, tls: tls, answerLimit: answerLimit)
+        CurlTransport(userAgent: userAgent, tls: tls)
         #else
         nil
         #endif

@@ -42,7 +42,7 @@ final class CurlAnswer {
 
     private func accepts(_ name: String, _ value: String) -> Bool {
         switch name {
-        case "content-encoding" where value.lowercased() != "identity": fail(.answerEncoded(value))
+        case "content-encoding": response.contentCoding.map { fail(.answerEncoded($0)) } ?? true
         case "content-length" where Int(digits: value) ?? 0 > bodyLimit: fail(.answerTooLarge(limit: bodyLimit))
         default: true
         }

@@ -123,14 +123,11 @@ final class CurlConnection: @unchecked Sendable {
     }
 
     private func headerList(_ request: HTTPRequest, userAgent: String) -> OpaquePointer? {
-        var fields = [HTTPHeader("User-Agent", userAgent), HTTPHeader("Accept-Encoding", "identity")]
-        if let authorization = request.endpoint.authorization {
-            fields.append(HTTPHeader("Authorization", authorization))
-        }
-        fields.removeAll { own in request.headers.contains { $0.name.lowercased() == own.name.lowercased() } }
         // A value that is empty needs a semicolon here, and no value at all keeps libcurl from sending its own: it would
         // wait a second for `100 Continue` before it sends a large body.
-        let lines = (fields + request.headers).map { $0.value.isEmpty ? "\($0.name);" : "\($0.name): \($0.value)" }
+        let lines = request.fields(userAgent: userAgent).map {
+            $0.value.isEmpty ? "\($0.name);" : "\($0.name): \($0.value)"
+        }
         return (lines + ["Expect:"]).reduce(nil) { list, line in library.listAppend(list, line) ?? list }
     }
 }

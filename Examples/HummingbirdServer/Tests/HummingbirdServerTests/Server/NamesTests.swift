@@ -11,7 +11,19 @@ extension ServerTests {
     /// the modules had a type of one name, it would not compile.
     @Suite("GenAIOtel beside swift-log, swift-metrics, swift-distributed-tracing and swift-configuration")
     struct NamesTests {
-        /// What a server's start does with all of them: settings by one, lines of the log to another, spans and metrics by two.
+        /// Each name means one type, whichever modules are imported beside it.
+        private static let types: [Any.Type] = [
+            GenAIConfiguration.self, OTLPConfiguration.self, OllamaConfiguration.self, MetricsExporter.self,
+            EngineTarget.self, GenAIInstrumentation.self, ExportStatistics.self, ServerMetricsCollector.self,
+            ServerRequest.self, ServerReading.self, ServerIdentity.self, ModelReading.self, LogLevel.self,
+            LogEntry.self, (any ServerMetricsSource).self,
+            Logger.self, LoggingSystem.self, (any LogHandler).self,
+            Counter.self, Gauge.self, Recorder.self, Meter.self, MetricsSystem.self,
+            InstrumentationSystem.self, (any Instrument).self, (any Tracer).self, (any Span).self, ServiceContext.self,
+            ConfigReader.self, ConfigKey.self, InMemoryProvider.self,
+        ]
+
+        /// The reader's settings for this package, whose log goes to the logger.
         private func settings(from reader: ConfigReader, to logger: Logger) -> GenAIConfiguration {
             var configuration = GenAIConfiguration(environment: [:])
             configuration.exporters = []
@@ -50,6 +62,7 @@ extension ServerTests {
                 }
             }
             #expect(result == true)
+            #expect(Set(Self.types.map { ObjectIdentifier($0) }).count == Self.types.count)
         }
     }
 }

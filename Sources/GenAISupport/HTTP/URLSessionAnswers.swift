@@ -6,27 +6,28 @@ import Foundation
 import FoundationNetworking
 #endif
 
-/// The requests that are under way in a session, and the delegate that hears of them.
-final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
+/// The delegate of one session: the answers to the requests that are under way in it.
+///
+/// Each session has its own, because the numbers of tasks start anew with each session.
+final class URLSessionAnswers: NSObject, URLSessionDataDelegate, Sendable {
     private let answerLimit: Int
-    private let running = Locked<[Int: HTTPExchange]>([:])
+    private let running = Locked<[Int: URLSessionAnswer]>([:])
 
     init(answerLimit: Int) {
         self.answerLimit = answerLimit
     }
 
-    func begin(_ task: URLSessionTask) -> HTTPExchange {
-        let exchange = HTTPExchange(answerLimit: answerLimit)
-        // Identifiers start anew with each session: what is left of a task of an earlier one is overwritten.
-        running.withLock { $0[task.taskIdentifier] = exchange }
-        return exchange
+    func begin(_ task: URLSessionTask) -> URLSessionAnswer {
+        let answer = URLSessionAnswer(answerLimit: answerLimit)
+        running.withLock { $0[task.taskIdentifier] = answer }
+        return answer
     }
 
     func end(_ task: URLSessionTask) {
         running.withLock { $0[task.taskIdentifier] = nil }
     }
 
-    private func exchange(of task: URLSessionTask) -> HTTPExchange? {
+    private func answer(of task: URLSessionTask) -> URLSessionAnswer? {
         running.withLock { $0[task.taskIdentifier] }
     }
 
@@ -47,7 +48,7 @@ final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
     ) {
         // On Linux this means that a kept connection died under the request and a new one was opened for it, on which
         // the request would hang, because the body is used up (and a stream given here ends the process, Swift 6.3).
-        exchange(of: task)?.finish(.failure(.connectionLost))
+        answer(of: task)?.finish(.failure(.connectionLost))
         completionHandler(nil)
     }
 
@@ -59,7 +60,7 @@ final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
     ) {
         // On Linux a 401 gets here once its answer is complete, and default handling would never end the task. Whatever
         // comes before an answer (on Apple's systems also the server's certificate) is the system's to judge.
-        let isAnswered = exchange(of: task)?.settleWithAnswer() ?? false
+        let isAnswered = answer(of: task)?.settleWithAnswer() ?? false
         completionHandler(isAnswered ? .rejectProtectionSpace : .performDefaultHandling, nil)
     }
 
@@ -69,23 +70,23 @@ final class HTTPExchanges: NSObject, URLSessionDataDelegate, Sendable {
         didReceive response: URLResponse,
         completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
     ) {
-        let isWanted = exchange(of: dataTask)?.receive(response) ?? false
+        let isWanted = answer(of: dataTask)?.receive(response) ?? false
         completionHandler(isWanted ? .allow : .cancel)
     }
 
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
         // What is not wanted is dropped. To cancel the task here would block this queue until URLSession's own is idle, and
         // data that comes fast would pile up between the two: who waits for the answer does it.
-        exchange(of: dataTask)?.receive(data)
+        answer(of: dataTask)?.receive(data)
     }
 
     func urlSession(_ session: URLSession, task: URLSessionTask, didCompleteWithError error: (any Error)?) {
-        exchange(of: task)?.end(error)
+        answer(of: task)?.end(error)
     }
 }
 
 /// One request's way to its answer.
-final class HTTPExchange: Sendable {
+final class URLSessionAnswer: Sendable {
     private struct State {
         var hasHead = false
         var response: HTTPResponse?
@@ -128,11 +129,6 @@ final class HTTPExchange: Sendable {
     /// Whether URLSession has let go of the task.
     var hasEnded: Bool { state.read { $0.hasEnded } }
 
-    /// Waits until URLSession has let go of the task.
-    func waitForEnd(until deadline: ContinuousClock.Instant) -> Bool {
-        state.wait(until: deadline) { $0.hasEnded ? true : nil } ?? false
-    }
-
     /// - Returns: whether the body shall be received.
     func receive(_ response: URLResponse) -> Bool {
         state.mutate { $0.hasHead = true }
@@ -141,7 +137,7 @@ final class HTTPExchange: Sendable {
             return false
         }
         // A redirect's own body is not wanted, and neither is one that URLSession would inflate without a limit.
-        if let coding = response.headers["content-encoding"], coding.lowercased() != "identity" {
+        if let coding = response.contentCoding {
             finish(.failure(.answerEncoded(coding)))
             return false
         }

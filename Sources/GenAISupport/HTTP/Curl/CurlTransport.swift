@@ -1,4 +1,4 @@
-// A blocking HTTP client over libcurl: for Linux, where URLSession can't hold what an untrusted server must be held to.
+// A blocking HTTP client over libcurl: for Linux, where URLSession bounds no memory.
 
 #if os(Linux) && (arch(x86_64) || arch(arm64))
 import Foundation
@@ -9,7 +9,7 @@ import Foundation
 /// deadline covers the whole exchange, and neither deadline, limit nor cancellation waits for the server. No redirect is
 /// followed and no answer is decompressed. Unlike URLSession on Linux it honours certificate files. Proxies come from the
 /// environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`), as they do there. Thread-safe.
-package final class CurlClient: HTTPTransport {
+package final class CurlTransport: HTTPTransport {
     private let library: CurlLibrary
     private let userAgent: String
     private let tls: TLSFiles
@@ -18,7 +18,7 @@ package final class CurlClient: HTTPTransport {
     private let closing = Cancellation()
 
     /// Nil where there is no libcurl.
-    package init?(userAgent: String, tls: TLSFiles = TLSFiles(), answerLimit: Int = HTTPClient.defaultAnswerLimit) {
+    package init?(userAgent: String, tls: TLSFiles = TLSFiles(), answerLimit: Int = HTTPTransports.answerLimit) {
         guard let library = CurlLibrary.shared else { return nil }
         self.library = library
         self.userAgent = userAgent
@@ -28,11 +28,12 @@ package final class CurlClient: HTTPTransport {
 
     package func send(
         _ request: HTTPRequest,
-        deadline: ContinuousClock.Instant,
+        timeout: Duration,
         cancellation: Cancellation
     ) -> Result<HTTPResponse, HTTPFailure> {
         guard !cancellation.isCancelled, !closing.isCancelled else { return .failure(.cancelled) }
-        guard ContinuousClock.now < deadline else { return .failure(.timedOut) }
+        guard timeout > .zero else { return .failure(.timedOut) }
+        let deadline = ContinuousClock.now + timeout
         guard let connection = idle.withLock({ $0.popLast() }) ?? CurlConnection(library) else {
             return .failure(.other("libcurl has no memory"))
         }

@@ -1,0 +1,78 @@
+// The one place that chooses an HTTP client, and that follows a redirect.
+
+import Foundation
+
+/// Sends through URLSession or libcurl.
+///
+/// With a preference for URLSession, libcurl takes over where URLSession on Linux does not do: for an IPv6 literal, which it
+/// refuses; for https, because it goes on with a TLS handshake that was given up, which can crash a process that ends
+/// meanwhile; and once a request had to be given up, because it bounds no memory.
+///
+/// Clients are made at the first request, on the thread that sends it: loading libcurl and making its TLS library ready
+/// takes milliseconds.
+final class ChosenTransport: HTTPTransport {
+    enum Preference { case urlSession, libcurl }
+
+    private struct State: Sendable {
+        var urlSession: URLSessionTransport?
+        var libcurl: (any HTTPTransport)?
+        var isClosed = false
+    }
+
+    private static let redirects: Set = [301, 302, 303, 307, 308]
+
+    private let preference: Preference
+    private let userAgent: String
+    private let tls: TLSFiles
+    private let state = Locked(State())
+
+    init(_ preference: Preference, userAgent: String, tls: TLSFiles = TLSFiles()) {
+        self.preference = preference
+        self.userAgent = userAgent
+        self.tls = tls
+    }
+
+    /// A GET that is redirected to the same scheme, host and port is followed once; nothing else is: headers would travel to
+    /// somebody else, or a body be sent twice.
+    func send(
+        _ request: HTTPRequest,
+        timeout: Duration,
+        cancellation: Cancellation
+    ) -> Result<HTTPResponse, HTTPFailure> {
+        let deadline = ContinuousClock.now + timeout
+        guard let client = client(for: request.endpoint) else { return .failure(.cancelled) }
+        let result = client.send(request, timeout: timeout, cancellation: cancellation)
+        guard case .success(let answer) = result, request.method == "GET", Self.redirects.contains(answer.status),
+            let endpoint = answer.headers["location"].flatMap(request.endpoint.redirected)
+        else { return result }
+        var second = request
+        second.endpoint = endpoint
+        return client.send(second, timeout: ContinuousClock.now.duration(to: deadline), cancellation: cancellation)
+    }
+
+    func close() {
+        let (urlSession, libcurl) = state.withLock { state in
+            defer { state = State(isClosed: true) }
+            return (state.urlSession, state.libcurl)
+        }
+        urlSession?.close()
+        libcurl?.close()
+    }
+
+    /// Nil after ``close()``.
+    private func client(for endpoint: HTTPEndpoint) -> (any HTTPTransport)? {
+        state.withLock { state in
+            guard !state.isClosed else { return nil }
+            let needsLibcurl = endpoint.isIPv6Literal || endpoint.isSecure || state.urlSession?.hasGivenUp == true
+            if preference == .libcurl || needsLibcurl,
+                let libcurl = state.libcurl ?? HTTPTransports.libcurl(userAgent, tls)
+            {
+                state.libcurl = libcurl
+                return libcurl
+            }
+            let urlSession = state.urlSession ?? URLSessionTransport(userAgent: userAgent)
+            state.urlSession = urlSession
+            return urlSession
+        }
+    }
+}

@@ -1,0 +1,144 @@
+// A blocking HTTP client over URLSession that holds what URLSession on Linux alone does not.
+
+import Foundation
+
+#if canImport(FoundationNetworking)
+import FoundationNetworking
+#endif
+
+/// Sends one request after another over kept-alive connections.
+///
+/// Beyond URLSession's own: a time limit for the whole exchange (its timeouts count idle time only), a size limit for the
+/// answer, no redirects (headers would travel with them to another host), no compressed answers, no cookies, cache or stored
+/// credentials. Thread-safe.
+///
+/// URLSession on Linux receives as fast as the network delivers and bounds nothing in between, so a hostile server can still
+/// cost memory: ``hasGivenUp`` tells of such a server.
+package final class URLSessionTransport: HTTPTransport {
+    private struct Session: Sendable {
+        let session: URLSession
+        let answers: URLSessionAnswers
+    }
+
+    private struct State: Sendable {
+        var session: Session?
+        var hasGivenUp = false
+        var isClosed = false
+    }
+
+    /// What a first request opens besides its socket, and some more: the queues of URLSession on Linux end the process if
+    /// they can't have theirs.
+    private static let descriptorsForSession = 12
+
+    private let userAgent: String
+    private let answerLimit: Int
+    private let state = Locked(State())
+
+    package init(userAgent: String, answerLimit: Int = HTTPTransports.answerLimit) {
+        self.userAgent = userAgent
+        self.answerLimit = answerLimit
+    }
+
+    deinit { close() }
+
+    /// Whether some request had to be given up before URLSession was done with it.
+    package var hasGivenUp: Bool { state.withLock { $0.hasGivenUp } }
+
+    package func send(
+        _ request: HTTPRequest,
+        timeout: Duration,
+        cancellation: Cancellation
+    ) -> Result<HTTPResponse, HTTPFailure> {
+        guard !cancellation.isCancelled else { return .failure(.cancelled) }
+        guard timeout > .zero else { return .failure(.timedOut) }
+        let deadline = ContinuousClock.now + timeout
+        let urlRequest = urlRequest(for: request, idleLimit: timeout + .seconds(1))
+        // Under the lock: a session that is invalidated in between would end the process.
+        let begun = state.withLock { state -> Result<(Session, URLSessionDataTask, URLSessionAnswer), HTTPFailure> in
+            guard !state.isClosed else { return .failure(.cancelled) }
+            guard let session = state.session ?? makeSession() else {
+                return .failure(.other("no file descriptors left"))
+            }
+            state.session = session
+            let task = session.session.dataTask(with: urlRequest)
+            return .success((session, task, session.answers.begin(task)))
+        }
+        switch begun {
+        case .failure(let failure):
+            return .failure(failure)
+        case .success((let session, let task, let answer)):
+            defer { session.answers.end(task) }
+            let result = cancellation.withAction({ answer.finish(.failure(.cancelled)) }) {
+                task.resume()
+                return answer.waitForResult(until: deadline)
+            }
+            if !answer.hasEnded { giveUp(session, afterHead: answer.hasHead) }
+            return result
+        }
+    }
+
+    package func close() {
+        let session = state.withLock { state in
+            state.isClosed = true
+            defer { state.session = nil }
+            return state.session
+        }
+        // Whatever is under way is given up by those who wait for it.
+        session?.session.finishTasksAndInvalidate()
+    }
+
+    /// Nil if there are too few file descriptors.
+    private func makeSession() -> Session? {
+        guard FileDescriptors.areLeft(Self.descriptorsForSession) else { return nil }
+        OpenSSL.keepUntilTheEnd()
+        let answers = URLSessionAnswers(answerLimit: answerLimit)
+        let session = URLSession(configuration: .withoutMemory, delegate: answers, delegateQueue: .serial)
+        return Session(session: session, answers: answers)
+    }
+
+    /// Gives up a session with a task that has not ended in time; the next request makes another one.
+    ///
+    /// A task is cancelled only once the head of its answer has come. Before, URLSession on Linux may be about to ask what to do
+    /// with a redirect or a challenge, and ends the process if it hears the answer of a cancelled task; such a task ends by
+    /// its own idle limit instead.
+    private func giveUp(_ session: Session, afterHead hasHead: Bool) {
+        state.withLock { state in
+            state.hasGivenUp = true
+            if state.session?.session === session.session { state.session = nil }
+        }
+        hasHead ? session.session.invalidateAndCancel() : session.session.finishTasksAndInvalidate()
+    }
+
+    private func urlRequest(for request: HTTPRequest, idleLimit: Duration) -> URLRequest {
+        var result = URLRequest(url: request.endpoint.url)
+        result.httpMethod = request.method
+        result.httpBody = request.body
+        result.timeoutInterval = min(idleLimit / .seconds(1), 86_400)
+        for header in request.fields(userAgent: userAgent) {
+            result.setValue(header.value, forHTTPHeaderField: header.name)
+        }
+        return result
+    }
+}
+
+extension URLSessionConfiguration {
+    /// Nothing is remembered from one request to the next but the connection.
+    fileprivate static var withoutMemory: URLSessionConfiguration {
+        let configuration = URLSessionConfiguration.ephemeral
+        configuration.urlCache = nil
+        configuration.requestCachePolicy = .reloadIgnoringLocalCacheData
+        configuration.httpCookieStorage = nil
+        configuration.httpShouldSetCookies = false
+        configuration.urlCredentialStorage = nil
+        return configuration
+    }
+}
+
+extension OperationQueue {
+    fileprivate static var serial: OperationQueue {
+        let queue = OperationQueue()
+        queue.name = "genai-http"
+        queue.maxConcurrentOperationCount = 1
+        return queue
+    }
+}
