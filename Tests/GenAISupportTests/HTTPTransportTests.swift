@@ -208,6 +208,49 @@ struct HTTPTransportTests {
         #expect(endpoint.description == "http://127.0.0.1:\(server.port)/x")
     }
 
+    @Test("hundreds of answers that are given up or end with a challenge leave the process and its descriptors alone")
+    func manyBadAnswers() throws {
+        let server = try LoopbackServer(keepsRequests: false) { request in
+            switch request.target {
+            case "/401": .response(401, headers: ["WWW-Authenticate": "Basic realm=\"x\""])
+            case "/large": .response(200, body: Data(repeating: 32, count: 1001))
+            case "/flood": .flood
+            default: .reset
+            }
+        }
+        defer { server.stop() }
+        let client = URLSessionTransport(userAgent: "test/1", answerLimit: 1000)
+        defer { client.close() }
+        for number in 0..<400 {
+            let path = ["/401", "/401", "/large", "/reset", number.isMultiple(of: 16) ? "/flood" : "/401"][number % 5]
+            let request = HTTPRequest(endpoint: try HTTPEndpoint(server.url + path))
+            let result = client.send(request, timeout: .seconds(10), cancellation: Cancellation())
+            switch path {
+            case "/401": #expect(try result.get().status == 401)
+            case "/reset": #expect(throws: HTTPFailure.connectionLost) { try result.get() }
+            default: #expect(throws: HTTPFailure.answerTooLarge(limit: 1000)) { try result.get() }
+            }
+        }
+        #expect(eventually { server.openConnections <= 1 }, "but for the one that is kept")
+    }
+
+    @Test("closing ends a request that is under way", arguments: TestedClient.allCases)
+    func closeEndsRequest(client kind: TestedClient) throws {
+        let server = try LoopbackServer(always: .hang)
+        defer { server.stop() }
+        let client = try kind.make()
+        let request = HTTPRequest(endpoint: try HTTPEndpoint(server.url))
+        let result = Monitor<Result<HTTPResponse, HTTPFailure>?>(nil)
+        let isStarted = DetachedThread.start {
+            let own = client.send(request, timeout: .seconds(60), cancellation: Cancellation())
+            result.mutate { $0 = own }
+        }
+        try #require(isStarted && server.waitForRequests(1))
+        client.close()
+        let ended = try #require(result.wait(until: .now + .seconds(10)) { $0 })
+        #expect(throws: HTTPFailure.cancelled) { try ended.get() }
+    }
+
     @Test("a password challenge is handed over as an answer", arguments: TestedClient.allCases)
     func challenge(client: TestedClient) throws {
         let server = try LoopbackServer(always: .response(401, headers: ["WWW-Authenticate": "Basic realm=\"x\""]))

@@ -1,5 +1,6 @@
 // The newest reading of every polled server, and the models that were there a moment ago.
 
+import Foundation
 import GenAISupport
 
 /// What is known of one polled server. It never changes: a new reading makes a new one.
@@ -10,17 +11,30 @@ final class RecordedServer: Sendable {
         var since: ContinuousClock.Instant
     }
 
+    struct CounterKey: Hashable, Sendable {
+        var model: String?
+        var figure: Figure
+    }
+
     /// The models within the limit.
     let reading: ServerReading
     /// The models that the server no longer lists.
     let departed: [String: Departed]
-    /// The figures of all models beyond the limit, together.
+    /// The gauges of all models beyond the limit, together. Counters can't be added up over models that change.
     let overflow: Figures?
+    /// What the server counts; also while it is down, so that counting goes on when it is back.
+    let counters: [CounterKey: Counter]
 
-    init(_ reading: ServerReading, departed: [String: Departed], overflow: Figures?) {
+    init(
+        _ reading: ServerReading,
+        departed: [String: Departed],
+        overflow: Figures?,
+        counters: [CounterKey: Counter]
+    ) {
         self.reading = reading
         self.departed = departed
         self.overflow = overflow
+        self.counters = counters
     }
 }
 
@@ -34,25 +48,36 @@ struct RecordedServers: Sendable {
 
     private(set) var servers: [RecordedServer] = []
     private let limit: Int
+    private let processStart: UInt64
 
-    /// - Parameter limit: the most models kept per server, and the most servers.
-    init(limit: Int) {
+    /// - Parameters:
+    ///   - limit: the most models kept per server, and the most servers.
+    ///   - processStart: when this process began to count, in nanoseconds since 1970.
+    init(limit: Int, processStart: UInt64) {
         self.limit = max(limit, 1)
+        self.processStart = processStart
     }
 
     /// Takes over a sanitized reading.
     ///
+    /// - Parameters:
+    ///   - now: when models that are gone have left.
+    ///   - time: when counting begins that the server does not tell, in nanoseconds since 1970.
     /// - Returns: whether all of it is within the limit.
-    mutating func record(_ reading: ServerReading, at now: ContinuousClock.Instant) -> Bool {
+    mutating func record(_ reading: ServerReading, at now: ContinuousClock.Instant, time: UInt64) -> Bool {
         var reading = reading
         let overflow = takeOverflow(from: &reading)
-        if let position = position(of: reading.server) {
-            let departed = departed(of: servers[position], after: reading, at: now)
-            servers[position] = RecordedServer(reading, departed: departed, overflow: overflow)
-        } else {
-            guard servers.count < limit else { return false }
-            servers.append(RecordedServer(reading, departed: [:], overflow: overflow))
-        }
+        let position = position(of: reading.server)
+        guard position != nil || servers.count < limit else { return false }
+        let former = position.map { servers[$0] }
+        let departed = former.map { self.departed(of: $0, after: reading, at: now) } ?? [:]
+        let new = RecordedServer(
+            reading,
+            departed: departed,
+            overflow: overflow,
+            counters: counters(of: former, after: reading, departed, time)
+        )
+        if let position { servers[position] = new } else { servers.append(new) }
         return overflow == nil
     }
 
@@ -88,11 +113,36 @@ struct RecordedServers: Sendable {
         return result.count + reading.models.count <= limit ? result : [:]
     }
 
+    private func counters(
+        of server: RecordedServer?,
+        after reading: ServerReading,
+        _ departed: [String: RecordedServer.Departed],
+        _ time: UInt64
+    ) -> [RecordedServer.CounterKey: Counter] {
+        guard reading.isUp else { return server?.counters ?? [:] }
+        var result: [RecordedServer.CounterKey: Counter] = [:]
+        for (key, counter) in server?.counters ?? [:] where key.model.map({ departed[$0] != nil }) ?? true {
+            result[key] = counter
+        }
+        for model in reading.models {
+            let knownStart = model.startTime.flatMap { $0.nanoseconds(atMost: time) }
+            for element in model.figures.elements where element.figure.row.kind.isCounter {
+                let key = RecordedServer.CounterKey(model: model.model, figure: element.figure)
+                var counter = server?.counters[key]
+                counter?.update(element.value, knownStart: knownStart, now: time)
+                result[key] =
+                    counter
+                    ?? Counter(element.value, knownStart: knownStart, now: time, processStart: processStart)
+            }
+        }
+        return result
+    }
+
     private func takeOverflow(from reading: inout ServerReading) -> Figures? {
         guard reading.models.count > limit else { return nil }
         let rest = reading.models[limit...]
         reading.models.removeSubrange(limit...)
-        return rest.dropFirst().reduce(rest[limit].figures) { $0.merged(with: $1.figures) }
+        return rest.reduce(Figures()) { $0.merged(with: $1.figures.withoutCounters) }
     }
 }
 
@@ -100,5 +150,15 @@ extension RecordedServer.Departed {
     /// Whether the model still reports 0.
     func isZero(at now: ContinuousClock.Instant) -> Bool {
         since.duration(to: now) < RecordedServers.departedLifetime
+    }
+}
+
+extension Date {
+    /// Nanoseconds since 1970; nil if it is no moment at all.
+    fileprivate func nanoseconds(atMost limit: UInt64) -> UInt64? {
+        let seconds = timeIntervalSince1970
+        guard seconds.isFinite else { return nil }
+        // What is beyond this is beyond any limit, and beyond a UInt64 of nanoseconds.
+        return min(UInt64(min(max(seconds, 0), 18e9) * 1e9), limit)
     }
 }

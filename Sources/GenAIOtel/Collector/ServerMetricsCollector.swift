@@ -57,7 +57,7 @@ public final class ServerMetricsCollector: Sendable {
             State(
                 kvCacheUsage: SeriesTable(limit: cardinalityLimit),
                 requests: RequestStore(limit: cardinalityLimit),
-                recorded: RecordedServers(limit: cardinalityLimit)
+                recorded: RecordedServers(limit: cardinalityLimit, processStart: startTime)
             )
         )
     }
@@ -165,7 +165,7 @@ public final class ServerMetricsCollector: Sendable {
     /// ```
     public func record(_ reading: ServerReading) {
         let reading = reading.sanitized()
-        let isWithinLimit = changeRecorded { $0.record(reading, at: timeSource.now) }
+        let isWithinLimit = changeRecorded { $0.record(reading, at: timeSource.now, time: timeSource.unixNanoseconds) }
         if !isWithinLimit { cardinality.warn(of: .recorded) }
     }
 

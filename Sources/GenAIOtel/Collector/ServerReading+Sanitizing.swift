@@ -16,7 +16,10 @@ extension ServerReading {
                 models[position].figures = models[position].figures.merged(with: model.figures.clamped)
             } else {
                 positions[name] = models.count
-                models.append(ModelReading(model: name, figures: model.figures.clamped))
+                var first = model
+                first.model = name
+                first.figures = model.figures.clamped
+                models.append(first)
             }
         }
         var result = ServerReading(server: server, models: models)
@@ -46,13 +49,19 @@ extension ServerIdentity {
         "gen_ai.token.type", "otel.metric.overflow", "server.address", "server.port", "url.path",
     ]
 
-    /// The attributes that tell servers apart (`server.address`, `server.port`, `url.path`: OpenTelemetry semantic
-    /// conventions).
-    var pointAttributes: [Attribute] {
-        var result = engine.map { [Attribute("engine", .string($0))] } ?? []
+    /// The attributes of a point (`server.address`, `server.port`, `url.path`: OpenTelemetry semantic conventions).
+    ///
+    /// - Parameters:
+    ///   - engineKey: the attribute that names the engine.
+    ///   - modelKey: the attribute that names the model, if there is one.
+    func pointAttributes(_ engineKey: String, _ modelKey: String, model: String?) -> [Attribute] {
+        var result = engine.map { [Attribute(engineKey, .string($0))] } ?? []
         result += [Attribute("server.address", .string(address)), Attribute("server.port", .int(port))]
         if let path { result.append(Attribute("url.path", .string(path))) }
-        for (key, value) in attributes.sorted(by: { $0.key < $1.key }) { result.append(Attribute(key, .string(value))) }
+        for (key, value) in attributes.sorted(by: { $0.key < $1.key }) where model == nil || key != modelKey {
+            result.append(Attribute(key, .string(value)))
+        }
+        if let model { result.append(Attribute(modelKey, .string(model))) }
         return result
     }
 }

@@ -33,63 +33,111 @@ struct SnapshotBuilder {
         points[.requestsRunning] = [NumberPoint([], .int(values.requestsRunning))]
         points[.requestsWaiting] = [NumberPoint([], .int(values.requestsWaiting))]
         points[.requestsMax] = values.requestsMax.map { [NumberPoint([], .int($0))] } ?? []
-        for server in values.servers { points.add(server, at: now) }
-        let metrics = points.metrics + requestMetrics
-        return MetricSnapshot(time: time, metrics: metrics.filter { $0.data.pointCount > 0 })
-    }
-
-    private var requestMetrics: [Metric] {
         let requests = values.requests
+        points.histograms[.requestDuration] = requests.duration.points(requests.outcomeAttributes, start: startTime)
+        points.histograms[.timeToFirstToken] = requests.timeToFirstToken.points(requests.kinds, start: startTime)
+        points.histograms[.timePerOutputToken] = requests.timePerOutputToken.points(requests.kinds, start: startTime)
+        var paused = PointTable()
+        for server in values.servers {
+            points.add(server, at: now, time)
+            paused.addPausedCounters(of: server, time)
+        }
         let counts = requests.counts.indices.map {
             NumberPoint(requests.outcomeAttributes[$0], .int(requests.counts[$0]), start: startTime)
         }
-        func histogram(
-            _ descriptor: MetricDescriptor,
-            _ table: HistogramTable,
-            _ attributes: PagedArray<[Attribute]>
-        ) -> Metric {
-            Metric(descriptor, .histogram(table.points(attributes, start: startTime), .cumulative))
-        }
-        return [
-            Metric(.requests, .sum(counts, .cumulative)),
-            histogram(.requestDuration, requests.duration, requests.outcomeAttributes),
-            histogram(.timeToFirstToken, requests.timeToFirstToken, requests.kinds),
-            histogram(.timePerOutputToken, requests.timePerOutputToken, requests.kinds),
-        ]
+        return MetricSnapshot(
+            time: time,
+            metrics: (points.metrics + [Metric(.requests, .sum(counts, .cumulative))])
+                .filter { $0.data.pointCount > 0 },
+            paused: paused.metrics.filter { $0.data.pointCount > 0 }
+        )
     }
 }
 
-/// The points of gauges, by the rows of the table of figures.
+/// Points by the rows of the table of figures.
 private struct PointTable {
-    private var columns = [[NumberPoint]](repeating: [], count: Figure.allCases.count)
+    private var numbers = [[NumberPoint]](repeating: [], count: Figure.allCases.count)
+    var histograms: [Figure: [HistogramPoint]] = [:]
 
     subscript(figure: Figure) -> [NumberPoint] {
-        _read { yield columns[Int(figure.rawValue)] }
-        _modify { yield &columns[Int(figure.rawValue)] }
+        _read { yield numbers[Int(figure.rawValue)] }
+        _modify { yield &numbers[Int(figure.rawValue)] }
     }
 
-    var metrics: [Metric] { Figure.allCases.map { Metric($0.row.metric, self[$0]) } }
+    /// In the order of the table; figures of one metric stand together in it.
+    var metrics: [Metric] {
+        var result: [Metric] = []
+        for figure in Figure.allCases {
+            let row = figure.row
+            switch row.kind {
+            case .percentage, .count:
+                result.append(Metric(row.metric, .gauge(self[figure])))
+            case .sum:
+                let earlier = result.last?.descriptor == row.metric ? result.removeLast().points : []
+                result.append(Metric(row.metric, .sum(earlier + self[figure], .cumulative)))
+            case .histogram:
+                result.append(Metric(row.metric, .histogram(histograms[figure] ?? [], .cumulative)))
+            }
+        }
+        return result
+    }
 
-    mutating func add(_ server: RecordedServer, at now: ContinuousClock.Instant) {
-        let attributes = server.reading.server.pointAttributes
-        self[.up].append(NumberPoint(attributes, .int(server.reading.isUp ? 1 : 0)))
-        add(server.reading.figures, attributes)
+    mutating func add(_ server: RecordedServer, at now: ContinuousClock.Instant, _ time: UInt64) {
+        let identity = server.reading.server
+        func attributes(_ model: String?) -> [Attribute] { identity.pointAttributes("engine", "model", model: model) }
+        self[.up].append(NumberPoint(attributes(nil), .int(server.reading.isUp ? 1 : 0)))
+        add(server.reading.figures, attributes(nil))
         for model in server.reading.models {
-            add(model.figures, model.model.map { attributes + [Attribute("model", .string($0))] } ?? attributes)
+            add(model.figures, attributes(model.model))
+            for element in model.figures.elements where element.figure.row.kind.isCounter {
+                addCounter(RecordedServer.CounterKey(model: model.model, figure: element.figure), of: server, time)
+            }
         }
         for (name, departed) in server.departed where departed.isZero(at: now) {
-            add(departed.figures, attributes + [Attribute("model", .string(name))])
+            add(departed.figures, attributes(name))
         }
-        if let overflow = server.overflow { add(overflow, attributes + [.overflow]) }
+        if let overflow = server.overflow { add(overflow, attributes(nil) + [.overflow]) }
     }
 
-    private mutating func add(_ figures: Figures, _ attributes: [Attribute]) {
-        for element in figures.elements {
+    /// The counters that the server does not report at present: it is down, or the model is not loaded.
+    mutating func addPausedCounters(of server: RecordedServer, _ time: UInt64) {
+        guard !server.counters.isEmpty else { return }
+        var reported: Set<RecordedServer.CounterKey> = []
+        for model in server.reading.models {
+            for element in model.figures.elements {
+                reported.insert(RecordedServer.CounterKey(model: model.model, figure: element.figure))
+            }
+        }
+        for key in server.counters.keys where !reported.contains(key) { addCounter(key, of: server, time) }
+    }
+
+    private mutating func add(_ gauges: Figures, _ attributes: [Attribute]) {
+        for element in gauges.elements where !element.figure.row.kind.isCounter {
             switch element.value {
             case .int(let number): self[element.figure].append(NumberPoint(attributes, .int(number)))
             case .double(let number): self[element.figure].append(NumberPoint(attributes, .double(number)))
             case .histogram: break
             }
+        }
+    }
+
+    private mutating func addCounter(_ key: RecordedServer.CounterKey, of server: RecordedServer, _ time: UInt64) {
+        guard let counter = server.counters[key] else { return }
+        var attributes = server.reading.server
+            .pointAttributes("gen_ai.provider.name", "gen_ai.request.model", model: key.model)
+        if let (name, value) = key.figure.row.attribute { attributes.append(Attribute(name, .string(value))) }
+        // The date may have been set back since the reading.
+        let start = min(counter.start, time)
+        switch (counter.value, counter.accumulated) {
+        case (.int(let number), .int(let accumulated)):
+            self[key.figure].append(
+                NumberPoint(attributes, .int(number), start: start, accumulated: .int(accumulated))
+            )
+        case (.histogram(let histogram), .histogram(let accumulated)):
+            histograms[key.figure, default: []].append(
+                HistogramPoint(attributes, histogram, start: start, accumulated: accumulated)
+            )
+        default: break
         }
     }
 }

@@ -7,19 +7,43 @@ import GenAISupport
 /// The snapshot before is kept and subtracted, so the intervals of what is made follow one another without gap or overlap.
 /// One that is given up before the next is made is taken back: the next one then covers its time too.
 struct DeltaTemporality: Sendable {
-    private var last: MetricSnapshot?
-    private var beforeLast: MetricSnapshot?
+    /// What was exported up to a moment.
+    private struct Baseline: Sendable {
+        var time: UInt64
+        var numbers: [MetricDescriptor: [[Attribute]: NumberPoint]] = [:]
+        var histograms: [MetricDescriptor: [[Attribute]: HistogramPoint]] = [:]
+    }
+
+    private var last: Baseline?
+    private var beforeLast: Baseline?
 
     /// The snapshot with sums and histograms since the one before; series in which nothing was counted are left out.
     ///
     /// Minimum and maximum of an interval can't be told from those since the beginning, and are left out too.
     mutating func next(_ snapshot: MetricSnapshot) -> MetricSnapshot {
-        defer { (beforeLast, last) = (last, snapshot) }
-        var previous: [MetricDescriptor: MetricData] = [:]
-        for metric in last?.metrics ?? [] { previous[metric.descriptor] = metric.data }
-        let metrics = snapshot.metrics.map { metric in
-            Metric(metric.descriptor, delta(metric.data, since: previous[metric.descriptor]))
+        var baseline = Baseline(time: snapshot.time)
+        var metrics: [Metric] = []
+        for metric in snapshot.metrics {
+            let name = metric.descriptor
+            switch metric.data {
+            case .gauge:
+                metrics.append(metric)
+            case .sum(let points, _):
+                let earlier = last?.numbers[name] ?? [:]
+                metrics.append(
+                    Metric(name, .sum(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta))
+                )
+                for point in points { baseline.numbers[name, default: [:]][point.attributes] = point }
+            case .histogram(let points, _):
+                let earlier = last?.histograms[name] ?? [:]
+                metrics.append(
+                    Metric(name, .histogram(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta))
+                )
+                for point in points { baseline.histograms[name, default: [:]][point.attributes] = point }
+            }
         }
+        carryOver(snapshot.paused, to: &baseline)
+        (beforeLast, last) = (last, baseline)
         return MetricSnapshot(time: snapshot.time, metrics: metrics.filter { $0.data.pointCount > 0 })
     }
 
@@ -30,55 +54,57 @@ struct DeltaTemporality: Sendable {
         beforeLast = nil
     }
 
-    private func delta(_ current: MetricData, since previous: MetricData?) -> MetricData {
-        // A series that started after the last export counts from its own start.
-        func start(_ own: UInt64) -> UInt64 { max(last?.time ?? own, own) }
-        switch current {
-        case .gauge:
-            return current
-        case .sum(let points, _):
-            var earlier: [[Attribute]: NumberPoint] = [:]
-            if case .sum(let points, _) = previous { for point in points { earlier[point.attributes] = point } }
-            let deltas = points.compactMap { point in
-                point.delta(since: earlier[point.attributes], start: start(point.start))
+    /// What is paused goes on from what was exported of it, however much was counted since.
+    private func carryOver(_ paused: [Metric], to baseline: inout Baseline) {
+        for metric in paused {
+            let name = metric.descriptor
+            switch metric.data {
+            case .gauge: break
+            case .sum(let points, _):
+                for point in points {
+                    baseline.numbers[name, default: [:]][point.attributes] = last?.numbers[name]?[point.attributes]
+                }
+            case .histogram(let points, _):
+                for point in points {
+                    baseline.histograms[name, default: [:]][point.attributes] =
+                        last?.histograms[name]?[point.attributes]
+                }
             }
-            return .sum(deltas, .delta)
-        case .histogram(let points, _):
-            var earlier: [[Attribute]: HistogramPoint] = [:]
-            if case .histogram(let points, _) = previous { for point in points { earlier[point.attributes] = point } }
-            let deltas = points.compactMap { point in
-                point.delta(since: earlier[point.attributes], start: start(point.start))
-            }
-            return .histogram(deltas, .delta)
         }
     }
-}
 
-extension NumberPoint {
     /// Nil if nothing was counted. What has started anew since, counts in whole.
-    fileprivate func delta(since earlier: NumberPoint?, start: UInt64) -> NumberPoint? {
-        let earlier = earlier?.start == self.start ? earlier : nil
+    private func delta(_ point: NumberPoint, since earlier: NumberPoint?) -> NumberPoint? {
+        let earlier = point.accumulated == nil && earlier?.start != point.start ? nil : earlier
+        let old = earlier.map { $0.accumulated ?? $0.value }
         let value: NumberValue =
-            switch (self.value, earlier?.value) {
+            switch (point.accumulated ?? point.value, old) {
             case (.int(let new), .int(let old)): .int(new.subtractingAsCount(old))
             case (.double(let new), .double(let old)): .double(max(new - old, 0))
             case (let new, _): new
             }
-        return value == .int(0) || value == .double(0) ? nil : NumberPoint(attributes, value, start: start)
+        guard value != .int(0), value != .double(0) else { return nil }
+        return NumberPoint(point.attributes, value, start: start(point.start, isKnown: earlier != nil))
     }
-}
 
-extension HistogramPoint {
     /// Nil if nothing was counted. What has started anew since, or has other bounds, counts in whole.
-    fileprivate func delta(since earlier: HistogramPoint?, start: UInt64) -> HistogramPoint? {
-        var result = self
+    private func delta(_ point: HistogramPoint, since earlier: HistogramPoint?) -> HistogramPoint? {
+        let isContinued = earlier?.bounds == point.bounds && (point.accumulated != nil || earlier?.start == point.start)
+        let earlier = isContinued ? earlier : nil
+        var result = point.accumulated.map { HistogramPoint(point.attributes, $0, start: point.start) } ?? point
         result.range = nil
-        result.start = start
-        if let earlier, earlier.start == self.start, earlier.bounds == bounds {
-            result.count = count.subtractingSaturated(earlier.count)
-            result.sum = max(sum - earlier.sum, 0)
-            result.bucketCounts = zip(bucketCounts, earlier.bucketCounts).map { $0.subtractingSaturated($1) }[...]
+        result.start = start(point.start, isKnown: earlier != nil)
+        if let old = earlier.map({ $0.accumulated.map { HistogramPoint([], $0, start: 0) } ?? $0 }) {
+            result.count = result.count.subtractingSaturated(old.count)
+            result.sum = max(result.sum - old.sum, 0)
+            result.bucketCounts = zip(result.bucketCounts, old.bucketCounts).map { $0.subtractingSaturated($1) }[...]
         }
         return result.count > 0 ? result : nil
+    }
+
+    /// A series that was in the last export goes on from there; one that started after it counts from its own start.
+    private func start(_ own: UInt64, isKnown: Bool) -> UInt64 {
+        guard let last else { return own }
+        return isKnown ? last.time : max(last.time, own)
     }
 }

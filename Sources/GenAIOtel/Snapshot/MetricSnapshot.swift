@@ -1,15 +1,21 @@
 // The values of all metrics at one moment, as plain data: what every exporter is given.
 
+import GenAISupport
+
 /// Everything there is to export, taken at one moment.
 package struct MetricSnapshot: Sendable, Equatable {
     /// When the values were taken, in nanoseconds since 1970-01-01 UTC. Rises from snapshot to snapshot.
     package var time: UInt64
     /// Metrics with at least one point each.
     package var metrics: [Metric]
+    /// The series of polled servers that count but do not report at present: they are down, or the model is not loaded. They
+    /// are not exported, and go on when they report again.
+    package var paused: [Metric]
 
-    package init(time: UInt64, metrics: [Metric]) {
+    package init(time: UInt64, metrics: [Metric], paused: [Metric] = []) {
         self.time = time
         self.metrics = metrics
+        self.paused = paused
     }
 
     /// Number of points in all metrics.
@@ -69,11 +75,20 @@ package struct NumberPoint: Sendable, Equatable {
     package var value: NumberValue
     /// When counting began, in nanoseconds since 1970-01-01 UTC; 0 for gauges, which do not count.
     package var start: UInt64
+    /// What this process has seen counted, over restarts of what counts; nil where that is the value. Deltas are differences
+    /// of it.
+    package var accumulated: NumberValue?
 
-    package init(_ attributes: [Attribute], _ value: NumberValue, start: UInt64 = 0) {
+    package init(
+        _ attributes: [Attribute],
+        _ value: NumberValue,
+        start: UInt64 = 0,
+        accumulated: NumberValue? = nil
+    ) {
         self.attributes = attributes
         self.value = value
         self.start = start
+        self.accumulated = accumulated
     }
 }
 
@@ -96,6 +111,8 @@ package struct HistogramPoint: Sendable, Equatable {
     package var range: ClosedRange<Double>?
     /// When counting began, in nanoseconds since 1970-01-01 UTC.
     package var start: UInt64
+    /// ``NumberPoint/accumulated``.
+    package var accumulated: HistogramReading?
 
     package init(
         _ attributes: [Attribute],
@@ -113,5 +130,26 @@ package struct HistogramPoint: Sendable, Equatable {
         self.sum = sum
         self.range = range
         self.start = start
+    }
+}
+
+extension HistogramPoint {
+    /// A histogram that a polled server keeps.
+    init(
+        _ attributes: [Attribute],
+        _ histogram: HistogramReading,
+        start: UInt64,
+        accumulated: HistogramReading? = nil
+    ) {
+        self.init(
+            attributes,
+            bounds: histogram.bounds,
+            bucketCounts: histogram.bucketCounts[...],
+            count: histogram.count,
+            sum: histogram.sum,
+            range: nil,
+            start: start
+        )
+        self.accumulated = accumulated
     }
 }

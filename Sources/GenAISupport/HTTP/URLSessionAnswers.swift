@@ -70,8 +70,10 @@ final class URLSessionAnswers: NSObject, URLSessionDataDelegate, Sendable {
         didReceive response: URLResponse,
         completionHandler: @escaping @Sendable (URLSession.ResponseDisposition) -> Void
     ) {
-        let isWanted = answer(of: dataTask)?.receive(response) ?? false
+        let answer = answer(of: dataTask)
+        let isWanted = answer?.receive(response) ?? false
         completionHandler(isWanted ? .allow : .cancel)
+        answer?.noteHead()
     }
 
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
@@ -123,15 +125,21 @@ final class URLSessionAnswer: Sendable {
         return state.read { $0.result } ?? .failure(.timedOut)
     }
 
-    /// Whether the head of an answer has come.
+    /// Whether URLSession has taken the head of an answer, and knows whether to go on.
     var hasHead: Bool { state.read { $0.hasHead } }
+
+    func noteHead() { state.mutate { $0.hasHead = true } }
 
     /// Whether URLSession has let go of the task.
     var hasEnded: Bool { state.read { $0.hasEnded } }
 
+    /// Waits until URLSession has let go of the task.
+    func waitForEnd(until deadline: ContinuousClock.Instant) -> Bool {
+        state.wait(until: deadline) { $0.hasEnded ? true : nil } ?? false
+    }
+
     /// - Returns: whether the body shall be received.
     func receive(_ response: URLResponse) -> Bool {
-        state.mutate { $0.hasHead = true }
         guard let response = HTTPResponse(response) else {
             finish(.failure(.connectionLost))
             return false
@@ -194,7 +202,8 @@ extension HTTPFailure {
         self =
             switch code {
             case .timedOut: .timedOut
-            case .cancelled: .cancelled
+            // Who has cancelled the request has its result already: here the session was given up for another one.
+            case .cancelled: .connectionLost
             case .cannotConnectToHost: .connectionRefused
             case .networkConnectionLost, .badServerResponse, .cannotParseResponse, .zeroByteResource: .connectionLost
             // On Linux: bytes that are not HTTP look like another protocol, and a body that ends early is an unknown error.

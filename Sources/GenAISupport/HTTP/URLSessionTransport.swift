@@ -30,9 +30,13 @@ package final class URLSessionTransport: HTTPTransport {
     /// they can't have theirs.
     private static let descriptorsForSession = 12
 
+    /// How long a task may take to end by itself or after its cancellation. After that, its session is given up.
+    private static let endLimit: Duration = .milliseconds(200)
+
     private let userAgent: String
     private let answerLimit: Int
     private let state = Locked(State())
+    private let closing = Cancellation()
 
     package init(userAgent: String, answerLimit: Int = HTTPTransports.answerLimit) {
         self.userAgent = userAgent
@@ -68,11 +72,14 @@ package final class URLSessionTransport: HTTPTransport {
             return .failure(failure)
         case .success((let session, let task, let answer)):
             defer { session.answers.end(task) }
-            let result = cancellation.withAction({ answer.finish(.failure(.cancelled)) }) {
-                task.resume()
-                return answer.waitForResult(until: deadline)
+            let cancel: Cancellation.Action = { answer.finish(.failure(.cancelled)) }
+            let result = closing.withAction(cancel) {
+                cancellation.withAction(cancel) {
+                    task.resume()
+                    return answer.waitForResult(until: deadline)
+                }
             }
-            if !answer.hasEnded { giveUp(session, afterHead: answer.hasHead) }
+            end(task, answer, of: session, isComplete: (try? result.get()) != nil)
             return result
         }
     }
@@ -84,6 +91,7 @@ package final class URLSessionTransport: HTTPTransport {
             return state.session
         }
         // Whatever is under way is given up by those who wait for it.
+        closing.cancel()
         session?.session.finishTasksAndInvalidate()
     }
 
@@ -96,17 +104,35 @@ package final class URLSessionTransport: HTTPTransport {
         return Session(session: session, answers: answers)
     }
 
-    /// Gives up a session with a task that has not ended in time; the next request makes another one.
+    /// Sees to it that a task ends whose result is there.
     ///
-    /// A task is cancelled only once the head of its answer has come. Before, URLSession on Linux may be about to ask what to do
-    /// with a redirect or a challenge, and ends the process if it hears the answer of a cancelled task; such a task ends by
-    /// its own idle limit instead.
-    private func giveUp(_ session: Session, afterHead hasHead: Bool) {
+    /// A task is cancelled only once the head of its answer has been taken. Before, URLSession on Linux may be about to ask
+    /// what to do with the head, a redirect or a challenge, and ends the process if it hears the answer of a cancelled task.
+    /// Such a task ends by its own idle limit instead.
+    private func end(_ task: URLSessionDataTask, _ answer: URLSessionAnswer, of session: Session, isComplete: Bool) {
+        guard !answer.hasEnded else { return }
+        guard answer.hasHead else {
+            giveUp(session)
+            return session.session.finishTasksAndInvalidate()
+        }
+        // A complete answer's task is about to end by itself, and to invalidate its session in that moment could end the
+        // process.
+        if !isComplete { task.cancel() }
+        if answer.waitForEnd(until: .now + Self.endLimit) {
+            if !isComplete { state.withLock { $0.hasGivenUp = true } }
+        } else {
+            // It goes on receiving all the same.
+            giveUp(session)
+            session.session.invalidateAndCancel()
+        }
+    }
+
+    /// The next request makes another session.
+    private func giveUp(_ session: Session) {
         state.withLock { state in
             state.hasGivenUp = true
             if state.session?.session === session.session { state.session = nil }
         }
-        hasHead ? session.session.invalidateAndCancel() : session.session.finishTasksAndInvalidate()
     }
 
     private func urlRequest(for request: HTTPRequest, idleLimit: Duration) -> URLRequest {

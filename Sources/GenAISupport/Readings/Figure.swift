@@ -4,19 +4,23 @@
 /// A figure of a polled server or of one of its models. To add one: a case, its row, and a property of `ServerReading` or
 /// `ModelReading`.
 package enum Figure: UInt8, CaseIterable, Sendable {
-    case kvCacheUsage, requestsRunning, requestsWaiting, requestsMax
-    case modelsLoaded, modelVRAM
+    case kvCacheUsage, kvCacheSize, kvCacheTokens, requestsRunning, requestsWaiting, requestsMax
+    case modelsLoaded, modelVRAM, modelSize, contextLength
     case up
+    case inputTokens, outputTokens, prefixCacheQueries, prefixCacheHits, preemptions
+    case requestDuration, queueTime, timeToFirstToken, timePerOutputToken
 
     /// What there is to know about a figure.
     package struct Row: Sendable {
         package var metric: MetricDescriptor
         package var kind: Kind
         /// How the figures of several replicas become one.
-        package var merging: Merging
+        package var merging = Merging.sum
         /// Whether a model that a reachable server no longer lists reports 0 for a while, so that graphs fall. Otherwise
         /// the figure ends with the model.
-        package var isZeroedWhenGone = true
+        package var isZeroedWhenGone = false
+        /// What tells this figure from others of the same metric.
+        package var attribute: (key: String, value: String)?
     }
 
     package enum Kind: Sendable {
@@ -28,20 +32,36 @@ package enum Figure: UInt8, CaseIterable, Sendable {
         case sum
         /// A histogram with the server's own bounds, which rises until the server starts anew.
         case histogram
+
+        /// Whether the figure counts from a start on.
+        package var isCounter: Bool { self == .sum || self == .histogram }
     }
 
     package enum Merging: Sendable { case sum, maximum }
 
     package var row: Row {
         switch self {
-        case .kvCacheUsage: Row(metric: .kvCacheUsage, kind: .percentage, merging: .maximum)
-        case .requestsRunning: Row(metric: .requestsRunning, kind: .count, merging: .sum)
-        case .requestsWaiting: Row(metric: .requestsWaiting, kind: .count, merging: .sum)
-        // Not 0 when the model is gone: queries divide by it.
-        case .requestsMax: Row(metric: .requestsMax, kind: .count, merging: .sum, isZeroedWhenGone: false)
-        case .modelsLoaded: Row(metric: .modelsLoaded, kind: .count, merging: .sum)
-        case .modelVRAM: Row(metric: .modelVRAM, kind: .count, merging: .sum)
+        case .kvCacheUsage: Row(metric: .kvCacheUsage, kind: .percentage, merging: .maximum, isZeroedWhenGone: true)
+        // Capacities are not 0 when the model is gone: queries divide by them.
+        case .kvCacheSize: Row(metric: .kvCacheSize, kind: .count)
+        case .kvCacheTokens: Row(metric: .kvCacheTokens, kind: .count, isZeroedWhenGone: true)
+        case .requestsRunning: Row(metric: .requestsRunning, kind: .count, isZeroedWhenGone: true)
+        case .requestsWaiting: Row(metric: .requestsWaiting, kind: .count, isZeroedWhenGone: true)
+        case .requestsMax: Row(metric: .requestsMax, kind: .count)
+        case .modelsLoaded: Row(metric: .modelsLoaded, kind: .count)
+        case .modelVRAM: Row(metric: .modelVRAM, kind: .count, isZeroedWhenGone: true)
+        case .modelSize: Row(metric: .modelSize, kind: .count, isZeroedWhenGone: true)
+        case .contextLength: Row(metric: .contextLength, kind: .count, merging: .maximum)
         case .up: Row(metric: .up, kind: .count, merging: .maximum)
+        case .inputTokens: Row(metric: .tokens, kind: .sum, attribute: ("gen_ai.token.type", "input"))
+        case .outputTokens: Row(metric: .tokens, kind: .sum, attribute: ("gen_ai.token.type", "output"))
+        case .prefixCacheQueries: Row(metric: .prefixCacheQueries, kind: .sum)
+        case .prefixCacheHits: Row(metric: .prefixCacheHits, kind: .sum)
+        case .preemptions: Row(metric: .preemptions, kind: .sum)
+        case .requestDuration: Row(metric: .requestDuration, kind: .histogram)
+        case .queueTime: Row(metric: .queueTime, kind: .histogram)
+        case .timeToFirstToken: Row(metric: .timeToFirstToken, kind: .histogram)
+        case .timePerOutputToken: Row(metric: .timePerOutputToken, kind: .histogram)
         }
     }
 }

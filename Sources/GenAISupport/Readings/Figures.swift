@@ -114,11 +114,14 @@ package struct Figures: Sendable, Equatable {
     /// The figures in the ranges of their rows.
     package var clamped: Figures { compactMap { row, value in value.clamped(row.kind) } }
 
+    /// The gauges.
+    package var withoutCounters: Figures { compactMap { row, value in row.kind.isCounter ? nil : value } }
+
     /// What a model that is gone reports.
     package var zeroed: Figures {
         compactMap { row, value in
             switch value {
-            case .int where row.kind == .count && row.isZeroedWhenGone: .int(0)
+            case .int where row.isZeroedWhenGone: .int(0)
             case .double where row.isZeroedWhenGone: .double(0)
             default: nil
             }

@@ -20,6 +20,16 @@ extension MetricDescriptor {
         unit: "%",
         description: "GPU KV-cache usage percentage (0-100)"
     )
+    package static let kvCacheSize = MetricDescriptor(
+        name: "gen_ai.server.kv_cache.size",
+        unit: "{token}",
+        description: "Number of tokens that the KV cache can hold"
+    )
+    package static let kvCacheTokens = MetricDescriptor(
+        name: "gen_ai.server.kv_cache.tokens",
+        unit: "{token}",
+        description: "Number of tokens in the KV cache"
+    )
     package static let requestsRunning = MetricDescriptor(
         name: "gen_ai.server.requests.running",
         unit: "{request}",
@@ -45,6 +55,16 @@ extension MetricDescriptor {
         unit: "By",
         description: "GPU memory that a loaded model occupies"
     )
+    package static let modelSize = MetricDescriptor(
+        name: "gen_ai.server.model.size",
+        unit: "By",
+        description: "Memory that a loaded model occupies in all"
+    )
+    package static let contextLength = MetricDescriptor(
+        name: "gen_ai.server.model.context_length",
+        unit: "{token}",
+        description: "Longest context of a loaded model"
+    )
     package static let up = MetricDescriptor(
         name: "gen_ai.server.up",
         unit: "",
@@ -54,6 +74,31 @@ extension MetricDescriptor {
         name: "gen_ai.requests",
         unit: "{request}",
         description: "Number of requests that have ended"
+    )
+    package static let tokens = MetricDescriptor(
+        name: "gen_ai.server.tokens",
+        unit: "{token}",
+        description: "Number of tokens processed, by their type"
+    )
+    package static let prefixCacheQueries = MetricDescriptor(
+        name: "gen_ai.server.prefix_cache.queries",
+        unit: "{token}",
+        description: "Number of tokens that were looked for in the prefix cache"
+    )
+    package static let prefixCacheHits = MetricDescriptor(
+        name: "gen_ai.server.prefix_cache.hits",
+        unit: "{token}",
+        description: "Number of tokens that were found in the prefix cache"
+    )
+    package static let preemptions = MetricDescriptor(
+        name: "gen_ai.server.preemptions",
+        unit: "{preemption}",
+        description: "Number of requests that were interrupted to make room for others"
+    )
+    package static let queueTime = MetricDescriptor(
+        name: "gen_ai.server.request.queue_time",
+        unit: "s",
+        description: "Time that a request waited before it was executed"
     )
     package static let requestDuration = MetricDescriptor(
         name: "gen_ai.server.request.duration",

@@ -1,5 +1,7 @@
 // What one look at a model server gives: the plain values that pollers hand on.
 
+import Foundation
+
 /// Which server a reading is from. Its parts become the attributes of every point, so no two servers may have the same.
 public struct ServerIdentity: Sendable, Hashable {
     /// Attribute `engine`: `ollama`, `vllm`, `tgi`, `sglang`, `llama.cpp`, ... or a name of the application's own.
@@ -72,6 +74,12 @@ public struct ServerReading: Sendable, Equatable {
 }
 
 /// The figures of one model on one server.
+///
+/// ```swift
+/// var model = ModelReading(model: "llama-3", requestsRunning: 3)
+/// model.outputTokens = 81_772
+/// model.timeToFirstToken = HistogramReading(bounds: [0.1, 1], bucketCounts: [7, 2, 0], sum: 1.9)
+/// ```
 public struct ModelReading: Sendable, Equatable {
     /// Attribute `model`; nil where the server does not tell.
     public var model: String?
@@ -103,7 +111,80 @@ public struct ModelReading: Sendable, Equatable {
         set { figures[int: .requestsMax] = newValue }
     }
 
-    /// Makes an entry; what is not given is not reported.
+    /// Number of tokens that the KV cache can hold.
+    public var kvCacheSize: Int? {
+        get { figures[int: .kvCacheSize] }
+        set { figures[int: .kvCacheSize] = newValue }
+    }
+    /// Number of tokens in the KV cache.
+    public var kvCacheTokens: Int? {
+        get { figures[int: .kvCacheTokens] }
+        set { figures[int: .kvCacheTokens] = newValue }
+    }
+    /// Memory that the model occupies in all, in bytes.
+    public var size: Int? {
+        get { figures[int: .modelSize] }
+        set { figures[int: .modelSize] = newValue }
+    }
+    /// Longest context of the model, in tokens.
+    public var contextLength: Int? {
+        get { figures[int: .contextLength] }
+        set { figures[int: .contextLength] = newValue }
+    }
+
+    // MARK: What a server counts
+
+    /// When the server began to count, if it tells. A start that changes is a restart.
+    ///
+    /// Without it, counting begins with the first reading, and a count that falls is a restart.
+    public var startTime: Date?
+    /// Tokens of prompts, since the server began to count.
+    public var inputTokens: Int? {
+        get { figures[int: .inputTokens] }
+        set { figures[int: .inputTokens] = newValue }
+    }
+    /// Tokens generated, likewise.
+    public var outputTokens: Int? {
+        get { figures[int: .outputTokens] }
+        set { figures[int: .outputTokens] = newValue }
+    }
+    /// Tokens of prompts that were looked for in the prefix cache, likewise.
+    public var prefixCacheQueries: Int? {
+        get { figures[int: .prefixCacheQueries] }
+        set { figures[int: .prefixCacheQueries] = newValue }
+    }
+    /// Tokens of prompts that were found in the prefix cache, likewise.
+    public var prefixCacheHits: Int? {
+        get { figures[int: .prefixCacheHits] }
+        set { figures[int: .prefixCacheHits] = newValue }
+    }
+    /// Requests that were interrupted to make room for others, likewise.
+    public var preemptions: Int? {
+        get { figures[int: .preemptions] }
+        set { figures[int: .preemptions] = newValue }
+    }
+    /// Time from a request's arrival to its end, in seconds, likewise.
+    public var requestDuration: HistogramReading? {
+        get { figures[histogram: .requestDuration] }
+        set { figures[histogram: .requestDuration] = newValue }
+    }
+    /// Time that requests waited before they were executed, in seconds, likewise.
+    public var queueTime: HistogramReading? {
+        get { figures[histogram: .queueTime] }
+        set { figures[histogram: .queueTime] = newValue }
+    }
+    /// Time from a request's arrival to its first token, in seconds, likewise.
+    public var timeToFirstToken: HistogramReading? {
+        get { figures[histogram: .timeToFirstToken] }
+        set { figures[histogram: .timeToFirstToken] = newValue }
+    }
+    /// Time per output token after the first one, in seconds, likewise.
+    public var timePerOutputToken: HistogramReading? {
+        get { figures[histogram: .timePerOutputToken] }
+        set { figures[histogram: .timePerOutputToken] = newValue }
+    }
+
+    /// Makes an entry; what is not given is not reported. Further figures are set as properties.
     public init(
         model: String?,
         kvCacheUsage: Double? = nil,
