@@ -29,7 +29,7 @@ public final class GenAIInstrumentation: Sendable {
 
     /// Wires the parts. Starts nothing, calls nothing of the application's, and holds back what it logs until ``start()``:
     /// only then can a log handler find the instrumentation.
-    init(
+    package init(
         _ configuration: GenAIConfiguration,
         timeSource: any TimeSource = SystemTimeSource(),
         onShutdown: @escaping @Sendable (GenAIInstrumentation) -> Void = { _ in }
@@ -86,7 +86,7 @@ public final class GenAIInstrumentation: Sendable {
     }
 
     /// Starts the threads, unless they were shut down already. Not to be called under a lock.
-    func start() {
+    package func start() {
         logGate.open()
         ollama?.start()
         engines?.start()
