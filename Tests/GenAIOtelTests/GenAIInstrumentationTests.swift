@@ -5,6 +5,33 @@ import Testing
 
 @testable import GenAIOtel
 
+/// A source that calls `instrument()` and `getServerMetrics()` whenever it is asked for something.
+private struct CallingSource: ServerMetricsSource {
+    /// What it was asked for.
+    let asked: Monitor<Set<String>>
+
+    var server: ServerIdentity {
+        call("server")
+        return ServerIdentity(engine: "own", address: "h", port: 1)
+    }
+
+    var interval: Duration {
+        call("interval")
+        return .milliseconds(10)
+    }
+
+    func read() async throws -> ServerReading {
+        call("read")
+        return ServerReading(server: ServerIdentity(engine: "own", address: "h", port: 1))
+    }
+
+    private func call(_ name: String) {
+        instrument(GenAIConfiguration(environment: ["GENAI_LOG_LEVEL": "none"])).serverMetrics.removeModel("x")
+        getServerMetrics()?.incrementRequestsRunning()
+        asked.mutate { _ = $0.insert(name) }
+    }
+}
+
 /// They share the one instrumentation that a process has, so they run one after another.
 @Suite("instrument(), getServerMetrics(), flush and shutdown", .serialized, .blocking)
 struct InstrumentationTests {
@@ -222,5 +249,35 @@ struct InstrumentationTests {
         #expect(all.count { $0.contains("An engine's URL") } == 2)
         #expect(all.count { $0.contains("exportInterval") } == 1)
         #expect(all.count { $0.contains("called again") } == 1, "once a minute at most")
+    }
+
+    @Test("a source whose `interval`, `server` and `read()` call instrument() holds up neither that nor shutdown()")
+    func sourceThatInstruments() {
+        let asked = Monitor<Set<String>>([])
+        var configuration = configuration()
+        configuration.sources = [CallingSource(asked: asked), CallingSource(asked: asked)]
+        let returned = Monitor<[GenAIInstrumentation]>([])
+        for _ in 0..<8 {
+            Thread.detachNewThread { [configuration] in
+                let instrumentation = instrument(configuration)
+                returned.mutate { $0.append(instrumentation) }
+            }
+        }
+        let all = returned.wait(until: .now + .seconds(10)) { $0.count == 8 ? $0 : nil }
+        #expect(all != nil, "instrument() does not return")
+        #expect(all?.allSatisfy { $0 === all?.first } == true)
+        let isEach: Bool? = asked.wait(until: .now + .seconds(10)) { $0.count == 3 ? true : nil }
+        #expect(isEach == true)
+        // From a thread of its own: if it hangs, this test says so.
+        let isShutDown = Monitor<Bool?>(nil)
+        Thread.detachNewThread {
+            let result = all?.first?.shutdown() ?? false
+            isShutDown.mutate { $0 = result }
+        }
+        #expect(isShutDown.wait(until: .now + .seconds(10)) { $0 } == true)
+        // Until its threads had ended, a source may have been in the middle of a call.
+        instrument(self.configuration()).shutdown()
+        #expect(getServerMetrics() == nil)
+        #expect(eventually { !threadNames().contains("genai-engines") })
     }
 }
