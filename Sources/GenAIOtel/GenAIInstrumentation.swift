@@ -173,9 +173,9 @@ public final class GenAIInstrumentation: Sendable {
         engines?.close()
         let isDelivered = exporter?.shutdown(timeout: timeout) ?? true
         // A poll that is cancelled ends in some milliseconds, which it is given even if the time is up.
-        let remaining = max(ContinuousClock.now.duration(to: deadline), .milliseconds(50))
-        let hasOllamaEnded = ollama?.stop(timeout: remaining) ?? true
-        let haveEnginesEnded = engines?.stop(timeout: remaining) ?? true
+        func remaining() -> Duration { max(ContinuousClock.now.duration(to: deadline), .milliseconds(50)) }
+        let hasOllamaEnded = ollama?.stop(timeout: remaining()) ?? true
+        let haveEnginesEnded = engines?.stop(timeout: remaining()) ?? true
         return isDelivered && hasOllamaEnded && haveEnginesEnded
     }
 

@@ -7,8 +7,14 @@ import Testing
 
 /// A source that calls `instrument()` and `getServerMetrics()` whenever it is asked for something.
 private struct CallingSource: ServerMetricsSource {
-    /// What it was asked for.
-    let asked: Monitor<Set<String>>
+    struct Calls {
+        /// What it was asked for.
+        var asked: Set<String> = []
+        var underWay = 0
+        var areOver = false
+    }
+
+    let calls: Monitor<Calls>
 
     var server: ServerIdentity {
         call("server")
@@ -26,9 +32,16 @@ private struct CallingSource: ServerMetricsSource {
     }
 
     private func call(_ name: String) {
-        instrument(GenAIConfiguration(environment: ["GENAI_LOG_LEVEL": "none"])).serverMetrics.removeModel("x")
+        let begins = calls.mutate { calls in
+            calls.asked.insert(name)
+            if !calls.areOver { calls.underWay += 1 }
+            return !calls.areOver
+        }
+        guard begins else { return }
+        let environment = ["OTEL_SDK_DISABLED": "true", "GENAI_LOG_LEVEL": "none"]
+        instrument(GenAIConfiguration(environment: environment)).serverMetrics.removeModel("x")
         getServerMetrics()?.incrementRequestsRunning()
-        asked.mutate { _ = $0.insert(name) }
+        calls.mutate { $0.underWay -= 1 }
     }
 }
 
@@ -253,9 +266,9 @@ struct InstrumentationTests {
 
     @Test("a source whose `interval`, `server` and `read()` call instrument() holds up neither that nor shutdown()")
     func sourceThatInstruments() {
-        let asked = Monitor<Set<String>>([])
+        let calls = Monitor(CallingSource.Calls())
         var configuration = configuration()
-        configuration.sources = [CallingSource(asked: asked), CallingSource(asked: asked)]
+        configuration.sources = [CallingSource(calls: calls), CallingSource(calls: calls)]
         let returned = Monitor<[GenAIInstrumentation]>([])
         for _ in 0..<8 {
             Thread.detachNewThread { [configuration] in
@@ -266,7 +279,7 @@ struct InstrumentationTests {
         let all = returned.wait(until: .now + .seconds(10)) { $0.count == 8 ? $0 : nil }
         #expect(all != nil, "instrument() does not return")
         #expect(all?.allSatisfy { $0 === all?.first } == true)
-        let isEach: Bool? = asked.wait(until: .now + .seconds(10)) { $0.count == 3 ? true : nil }
+        let isEach: Bool? = calls.wait(until: .now + .seconds(10)) { $0.asked.count == 3 ? true : nil }
         #expect(isEach == true)
         // From a thread of its own: if it hangs, this test says so.
         let isShutDown = Monitor<Bool?>(nil)
@@ -275,7 +288,10 @@ struct InstrumentationTests {
             isShutDown.mutate { $0 = result }
         }
         #expect(isShutDown.wait(until: .now + .seconds(10)) { $0 } == true)
-        // Until its threads had ended, a source may have been in the middle of a call.
+        // A read that was given up may call instrument() once more, and start it afresh.
+        calls.mutate { $0.areOver = true }
+        let areDone: Bool? = calls.wait(until: .now + .seconds(10)) { $0.underWay == 0 ? true : nil }
+        #expect(areDone == true)
         instrument(self.configuration()).shutdown()
         #expect(getServerMetrics() == nil)
         #expect(eventually { !threadNames().contains("genai-engines") })
