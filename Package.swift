@@ -52,7 +52,7 @@ let package = Package(
         ),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["GenAIOtel", "ExitProbe", "FaultProbe", "TrafficProbe", "TestSupport"]
+            dependencies: ["GenAIOtel", "Benchmarks", "ExitProbe", "FaultProbe", "TrafficProbe", "TestSupport"]
         ),
         .executableTarget(
             name: "Benchmarks",

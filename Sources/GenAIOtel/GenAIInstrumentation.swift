@@ -29,7 +29,7 @@ public final class GenAIInstrumentation: Sendable {
 
     /// Wires the parts. Starts nothing, calls nothing of the application's, and holds back what it logs until ``start()``:
     /// only then can a log handler find the instrumentation.
-    init(
+    package init(
         _ configuration: GenAIConfiguration,
         timeSource: any TimeSource = SystemTimeSource(),
         onShutdown: @escaping @Sendable (GenAIInstrumentation) -> Void = { _ in }
@@ -86,7 +86,7 @@ public final class GenAIInstrumentation: Sendable {
     }
 
     /// Starts the threads, unless they were shut down already. Not to be called under a lock.
-    func start() {
+    package func start() {
         logGate.open()
         ollama?.start()
         engines?.start()
@@ -173,9 +173,9 @@ public final class GenAIInstrumentation: Sendable {
         engines?.close()
         let isDelivered = exporter?.shutdown(timeout: timeout) ?? true
         // A poll that is cancelled ends in some milliseconds, which it is given even if the time is up.
-        let remaining = max(ContinuousClock.now.duration(to: deadline), .milliseconds(50))
-        let hasOllamaEnded = ollama?.stop(timeout: remaining) ?? true
-        let haveEnginesEnded = engines?.stop(timeout: remaining) ?? true
+        func remaining() -> Duration { max(ContinuousClock.now.duration(to: deadline), .milliseconds(50)) }
+        let hasOllamaEnded = ollama?.stop(timeout: remaining()) ?? true
+        let haveEnginesEnded = engines?.stop(timeout: remaining()) ?? true
         return isDelivered && hasOllamaEnded && haveEnginesEnded
     }
 

@@ -6,7 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#ifdef __GLIBC__
+// The sanitizers have functions of their own in those places.
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define IS_SANITIZED
+#endif
+
+#if defined(__GLIBC__) && !defined(IS_SANITIZED)
 // Of this thread only, and not atomic: counting must not cost what is measured anything.
 static _Thread_local long count;
 

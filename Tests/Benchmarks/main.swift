@@ -11,6 +11,7 @@ let benchmarks = [
     Benchmark("prometheus-parsing", run: PrometheusParsing.run),
     Benchmark("process", isQuick: false) { try WholeProcess().run() },
     Benchmark("ollama-soak", printing: { try OllamaSoak().run() }),
+    Benchmark("stress", printing: { try Stress().run() }),
     Benchmark("soak", printing: { try Soak().run() }),
     Benchmark("soak-server", printing: { try SoakServer.run() }),
 ]

@@ -5,6 +5,46 @@ import Testing
 
 @testable import GenAIOtel
 
+/// A source that calls `instrument()` and `getServerMetrics()` whenever it is asked for something.
+private struct CallingSource: ServerMetricsSource {
+    struct Calls {
+        /// What it was asked for.
+        var asked: Set<String> = []
+        var underWay = 0
+        var areOver = false
+    }
+
+    let calls: Monitor<Calls>
+
+    var server: ServerIdentity {
+        call("server")
+        return ServerIdentity(engine: "own", address: "h", port: 1)
+    }
+
+    var interval: Duration {
+        call("interval")
+        return .milliseconds(10)
+    }
+
+    func read() async throws -> ServerReading {
+        call("read")
+        return ServerReading(server: ServerIdentity(engine: "own", address: "h", port: 1))
+    }
+
+    private func call(_ name: String) {
+        let begins = calls.mutate { calls in
+            calls.asked.insert(name)
+            if !calls.areOver { calls.underWay += 1 }
+            return !calls.areOver
+        }
+        guard begins else { return }
+        let environment = ["OTEL_SDK_DISABLED": "true", "GENAI_LOG_LEVEL": "none"]
+        instrument(GenAIConfiguration(environment: environment)).serverMetrics.removeModel("x")
+        getServerMetrics()?.incrementRequestsRunning()
+        calls.mutate { $0.underWay -= 1 }
+    }
+}
+
 /// They share the one instrumentation that a process has, so they run one after another.
 @Suite("instrument(), getServerMetrics(), flush and shutdown", .serialized, .blocking)
 struct InstrumentationTests {
@@ -222,5 +262,38 @@ struct InstrumentationTests {
         #expect(all.count { $0.contains("An engine's URL") } == 2)
         #expect(all.count { $0.contains("exportInterval") } == 1)
         #expect(all.count { $0.contains("called again") } == 1, "once a minute at most")
+    }
+
+    @Test("a source whose `interval`, `server` and `read()` call instrument() holds up neither that nor shutdown()")
+    func sourceThatInstruments() {
+        let calls = Monitor(CallingSource.Calls())
+        var configuration = configuration()
+        configuration.sources = [CallingSource(calls: calls), CallingSource(calls: calls)]
+        let returned = Monitor<[GenAIInstrumentation]>([])
+        for _ in 0..<8 {
+            Thread.detachNewThread { [configuration] in
+                let instrumentation = instrument(configuration)
+                returned.mutate { $0.append(instrumentation) }
+            }
+        }
+        let all = returned.wait(until: .now + .seconds(10)) { $0.count == 8 ? $0 : nil }
+        #expect(all != nil, "instrument() does not return")
+        #expect(all?.allSatisfy { $0 === all?.first } == true)
+        let isEach: Bool? = calls.wait(until: .now + .seconds(10)) { $0.asked.count == 3 ? true : nil }
+        #expect(isEach == true)
+        // From a thread of its own: if it hangs, this test says so.
+        let isShutDown = Monitor<Bool?>(nil)
+        Thread.detachNewThread {
+            let result = all?.first?.shutdown() ?? false
+            isShutDown.mutate { $0 = result }
+        }
+        #expect(isShutDown.wait(until: .now + .seconds(10)) { $0 } == true)
+        // A read that was given up may call instrument() once more, and start it afresh.
+        calls.mutate { $0.areOver = true }
+        let areDone: Bool? = calls.wait(until: .now + .seconds(10)) { $0.underWay == 0 ? true : nil }
+        #expect(areDone == true)
+        instrument(self.configuration()).shutdown()
+        #expect(getServerMetrics() == nil)
+        #expect(eventually { !threadNames().contains("genai-engines") })
     }
 }

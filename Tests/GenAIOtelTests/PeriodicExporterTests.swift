@@ -192,6 +192,30 @@ struct PeriodicExporterTests {
         #expect(exporter.shutdown(timeout: .seconds(5)))
     }
 
+    @Test("a flush ends at its timeout, whatever that is, also beside a delivery too young to be broken off")
+    func shortFlushAgainstHang() {
+        let exporter = periodic()
+        recording.state.mutate { $0.behaviour = .hangUntilCancelled }
+        time.advance(by: .seconds(60))
+        #expect(recording.waitFor(accepted: 1, deliveries: 1))
+        let outcomes = Monitor<[Bool]>([])
+        for timeout in [Duration.zero, .seconds(-1), .milliseconds(100)] {
+            Thread.detachNewThread {
+                let result = exporter.flush(timeout: timeout)
+                outcomes.mutate { $0.append(result) }
+            }
+        }
+        #expect(outcomes.wait(until: .now + .seconds(10)) { $0.count == 2 ? $0 : nil } == [false, false])
+        #expect(eventually { time.timesUntilDeadlines.contains(.milliseconds(50)) })
+        time.advance(by: .milliseconds(50))
+        #expect(eventually { time.timesUntilDeadlines.contains(.milliseconds(50)) })
+        time.advance(by: .milliseconds(50))
+        #expect(outcomes.wait(until: .now + .seconds(10)) { $0.count == 3 ? $0 : nil } == [false, false, false])
+        #expect(recording.deliveries == 1, "it goes on")
+        #expect(!exporter.shutdown(timeout: .zero))
+        time.advance(by: .seconds(60))
+    }
+
     @Test("a flush does not break off a delivery that somebody else waits for")
     func flushBesideFlush() {
         let exporter = periodic()
@@ -226,7 +250,7 @@ struct PeriodicExporterTests {
         let outcome = Monitor<Bool?>(nil)
         Thread.detachNewThread { [time] in
             let number = delivery.expectNext(by: deadline)
-            delivery.makeWay(for: number, until: time.now + .seconds(30))
+            delivery.makeWay(for: number, at: time.now + .seconds(30), until: deadline)
             let result = delivery.outcome(of: number, until: deadline)
             outcome.mutate { $0 = result }
         }

@@ -50,7 +50,8 @@ package final class SimulatedEngines: Sendable {
         {"models": [{"name": "qwen:7b", "model": "qwen:7b", "size": 8053063680, "size_vram": 8053063680}]}
         """
 
-    private static let metricsPage = """
+    /// TensorRT-LLM's, with one model.
+    package static let metricsPage = """
         # TYPE trtllm_kv_cache_utilization gauge
         trtllm_kv_cache_utilization{model_name="mixtral"} 0.625
         # TYPE trtllm_num_requests_running gauge

@@ -107,12 +107,13 @@ final class Delivery: Sendable {
         state.mutate { $0.queue.expectNext(by: deadline) }
     }
 
-    /// Waits until a round has begun that tries the snapshot; at the deadline, breaks off the one that stands in its way,
-    /// unless somebody waits for that one, or it has only just begun.
-    func makeWay(for number: Int, until deadline: ContinuousClock.Instant) {
-        guard !waitForBegin(of: number, until: deadline) else { return }
+    /// Waits until a round has begun that tries the snapshot; at `moment`, breaks off the one that stands in its way, unless
+    /// somebody waits for that one, or it will still be young at the deadline.
+    func makeWay(for number: Int, at moment: ContinuousClock.Instant, until deadline: ContinuousClock.Instant) {
+        guard !waitForBegin(of: number, until: moment) else { return }
         guard let obstacle = state.read({ $0.round }), !obstacle.isExpected else { return }
-        guard !waitForBegin(of: number, until: obstacle.begin + Self.shortestRound) else { return }
+        let end = obstacle.begin + Self.shortestRound
+        guard end <= deadline, !waitForBegin(of: number, until: end) else { return }
         // By now another round may be under way, which this does not touch.
         obstacle.cancellation.cancel()
     }

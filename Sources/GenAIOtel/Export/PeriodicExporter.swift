@@ -109,7 +109,9 @@ final class PeriodicExporter: Sendable {
         let expected = lanes.filter(\.thread.isRunning).map { ($0.delivery, $0.delivery.expectNext(by: deadline)) }
         guard !expected.isEmpty else { return false }
         collect()
-        for (delivery, number) in expected { delivery.makeWay(for: number, until: start + timeout / 2) }
+        for (delivery, number) in expected {
+            delivery.makeWay(for: number, at: start + timeout / 2, until: deadline)
+        }
         let outcomes = expected.map { delivery, number in delivery.outcome(of: number, until: deadline) }
         return outcomes.count == lanes.count && outcomes.allSatisfy(\.self)
     }
