@@ -27,7 +27,7 @@ enum Options {
             if option == "--url" {
                 configuration.url = try url(value)
             } else {
-                configuration.maxVRAMGibibytes = try gigabytes(value)
+                configuration.maxVRAMGibibytes = try gibibytes(value)
             }
         }
     }
@@ -40,7 +40,7 @@ enum Options {
         return url
     }
 
-    private static func gigabytes(_ text: String) throws -> Double {
+    private static func gibibytes(_ text: String) throws -> Double {
         guard let number = Double(text), number > 0, number.isFinite else {
             throw Problem(message: "--vram-gb must be a number greater than 0, like 24")
         }

@@ -8,7 +8,9 @@ struct ReadingTable {
 
     func show(_ reading: ServerReading) {
         let time = Date.now.formatted(date: .omitted, time: .standard)
-        let server = "\(reading.server.address):\(reading.server.port)"
+        let address = reading.server.address
+        // As in a URL: the port must not look like a part of an IPv6 address.
+        let server = "\(address.contains(":") ? "[\(address)]" : address):\(reading.server.port)"
         guard reading.isUp else {
             print("\(time)  \(server) is down: is Ollama running? Start it with `ollama serve`; I go on looking.")
             return

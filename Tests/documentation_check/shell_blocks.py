@@ -5,6 +5,7 @@ that a block does leaves the machine. What needs the network, building, is done 
 """
 import http.server, os, re, shutil, signal, subprocess, sys, tempfile, threading, time
 
+from .builds import EXAMPLE, build
 from .markdown import ROOT, documents
 from .shell_rules import RULES, Run, Serve, Skip, Watch, rule_for
 
@@ -151,10 +152,9 @@ class Page:
 
 def check(_documents):
     """Builds what the blocks run, then runs them, isolated if that can be done."""
-    for build in (["swift", "build"], ["swift", "build", "--package-path", "Examples/HummingbirdServer"]):
-        result = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
-        if result.returncode:
-            return [f"{' '.join(build)} failed\n{result.stdout[-3000:]}{result.stderr[-3000:]}"]
+    for package in (".", EXAMPLE):
+        if problems := build(package):
+            return problems
     isolation = ["unshare", "--map-root-user", "--net"]
     is_possible = shutil.which("unshare") and shutil.which("ip")
     if is_possible and subprocess.run([*isolation, "ip", "link", "set", "lo", "up"], capture_output=True).returncode == 0:

@@ -2,11 +2,18 @@
 import os, subprocess, tempfile
 from concurrent.futures import ThreadPoolExecutor
 
+from .builds import EXAMPLE, build
 from .markdown import ROOT
+
+MODULES = ".build/debug/Modules"
+EXAMPLE_MODULES = f"{EXAMPLE}/{MODULES}"
 
 
 def check(documents):
     blocks = [block for document in documents for block in document.blocks("swift")]
+    has_logging = os.path.exists(os.path.join(ROOT, EXAMPLE_MODULES, "Logging.swiftmodule"))
+    if any(map(uses_logging, blocks)) and not has_logging and (problems := build(EXAMPLE)):
+        return problems
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         problems = [problem for problem in pool.map(problem_of, blocks) if problem]
     print(f"{len(blocks)} Swift blocks, {len(problems)} do not compile")
@@ -19,12 +26,12 @@ def problem_of(block):
         with open(source, "w", encoding="utf-8") as file:
             file.write(block.text)
         command = ["swiftc", "-typecheck", "-swift-version", "6", "-warnings-as-errors"]
-        folders = [".build/debug/Modules"]
-        if "import Logging" in block.text:
-            # Only an example may depend on other packages.
-            folders.append("Examples/HummingbirdServer/.build/debug/Modules")
-        for modules in folders:
+        for modules in [MODULES] + [EXAMPLE_MODULES] * uses_logging(block):
             command += ["-I", os.path.join(ROOT, modules)]
         command.append(source)
         result = subprocess.run(command, capture_output=True, text=True)
     return f"{block.place}: does not compile\n{result.stderr}" if result.returncode else None
+
+
+def uses_logging(block):
+    return "import Logging" in block.text
