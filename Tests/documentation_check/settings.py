@@ -7,12 +7,12 @@ PAGE = "docs/configuration.md"
 VARIABLE = r"(?:OTEL|GENAI|OLLAMA)_[A-Z0-9_]*[A-Z0-9]"
 # How the page writes a type's properties.
 TYPES = {
-    "Sources/GenAIOtel/Configuration/Configuration.swift": "{}",
+    "Sources/GenAIOtel/Configuration/GenAIConfiguration.swift": "{}",
     "Sources/GenAIOtel/Configuration/OTLPConfiguration.swift": "otlp.{}",
     "Sources/OllamaPoller/OllamaConfiguration.swift": "ollama?.{}",
     "Sources/EnginePoller/EngineTarget.swift": "engines[n].{}",
 }
-NO_SETTINGS = {"description", "debugDescription", "customMirror"}
+NO_SETTINGS = {"description", "customMirror"}
 # Pages that also speak of variables that this package does not read.
 OF_OTHERS = {"docs/migrating-from-python.md"}
 

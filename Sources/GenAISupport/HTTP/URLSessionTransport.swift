@@ -1,4 +1,4 @@
-// A blocking HTTP client over URLSession that holds what URLSession on Linux alone does not.
+// A blocking HTTP client over URLSession, with limits that URLSession on Linux lacks.
 
 import Foundation
 
@@ -8,12 +8,11 @@ import FoundationNetworking
 
 /// Sends one request after another over kept-alive connections.
 ///
-/// Beyond URLSession's own: a time limit for the whole exchange (its timeouts count idle time only), a size limit for the
-/// answer, no redirects (headers would travel with them to another host), no compressed answers, no cookies, cache or stored
-/// credentials. Thread-safe.
+/// It adds a time limit for the whole exchange (URLSession's timeouts count idle time only) and a size limit for the
+/// answer. It has no redirects, compressed answers, cookies, cache or stored credentials. Thread-safe.
 ///
-/// URLSession on Linux receives as fast as the network delivers and bounds nothing in between, so a hostile server can still
-/// cost memory: ``hasGivenUp`` tells of such a server.
+/// URLSession on Linux buffers data as fast as the network delivers it, without a limit. So a hostile server can still
+/// cost memory; ``hasGivenUp`` reports such a server.
 package final class URLSessionTransport: HTTPTransport {
     private struct Session: Sendable {
         let session: URLSession
@@ -26,8 +25,7 @@ package final class URLSessionTransport: HTTPTransport {
         var isClosed = false
     }
 
-    /// What a first request opens besides its socket, and some more: the queues of URLSession on Linux end the process if
-    /// they can't have theirs.
+    /// More files than a first request opens. URLSession on Linux ends the process if its queues can't open theirs.
     private static let descriptorsForSession = 12
 
     private let userAgent: String
@@ -41,7 +39,7 @@ package final class URLSessionTransport: HTTPTransport {
 
     deinit { close() }
 
-    /// Whether some request had to be given up before URLSession was done with it.
+    /// Whether any request was given up before URLSession was done with it.
     package var hasGivenUp: Bool { state.withLock { $0.hasGivenUp } }
 
     package func send(
@@ -53,7 +51,7 @@ package final class URLSessionTransport: HTTPTransport {
         guard timeout > .zero else { return .failure(.timedOut) }
         let deadline = ContinuousClock.now + timeout
         let urlRequest = urlRequest(for: request, idleLimit: timeout + .seconds(1))
-        // Under the lock: a session that is invalidated in between would end the process.
+        // Under the lock: making a task of an invalidated session would end the process.
         let begun = state.withLock { state -> Result<(Session, URLSessionDataTask, URLSessionAnswer), HTTPFailure> in
             guard !state.isClosed else { return .failure(.cancelled) }
             guard let session = state.session ?? makeSession() else {
@@ -83,24 +81,24 @@ package final class URLSessionTransport: HTTPTransport {
             defer { state.session = nil }
             return state.session
         }
-        // Whatever is under way is given up by those who wait for it.
+        // Running requests are given up by the threads that wait for them.
         session?.session.finishTasksAndInvalidate()
     }
 
-    /// Nil if there are too few file descriptors.
+    /// Nil if too few file descriptors are left.
     private func makeSession() -> Session? {
-        guard FileDescriptors.areLeft(Self.descriptorsForSession) else { return nil }
+        guard canOpenFiles(Self.descriptorsForSession) else { return nil }
         OpenSSL.keepUntilTheEnd()
         let answers = URLSessionAnswers(answerLimit: answerLimit)
         let session = URLSession(configuration: .withoutMemory, delegate: answers, delegateQueue: .serial)
         return Session(session: session, answers: answers)
     }
 
-    /// Gives up a session with a task that has not ended in time; the next request makes another one.
+    /// Gives up a session whose task has not ended in time. The next request makes a new session.
     ///
-    /// A task is cancelled only once the head of its answer has come. Before, URLSession on Linux may be about to ask what to do
-    /// with a redirect or a challenge, and ends the process if it hears the answer of a cancelled task; such a task ends by
-    /// its own idle limit instead.
+    /// The task is cancelled only if the head of its answer was received. Before that, URLSession on Linux may be
+    /// asking its delegate about a redirect or a challenge, and a reply for a cancelled task ends the process. Such a
+    /// task ends by its idle limit instead.
     private func giveUp(_ session: Session, afterHead hasHead: Bool) {
         state.withLock { state in
             state.hasGivenUp = true
@@ -122,7 +120,7 @@ package final class URLSessionTransport: HTTPTransport {
 }
 
 extension URLSessionConfiguration {
-    /// Nothing is remembered from one request to the next but the connection.
+    /// Only connections are kept between requests.
     fileprivate static var withoutMemory: URLSessionConfiguration {
         let configuration = URLSessionConfiguration.ephemeral
         configuration.urlCache = nil
@@ -141,4 +139,16 @@ extension OperationQueue {
         queue.maxConcurrentOperationCount = 1
         return queue
     }
+}
+
+/// Whether so many files can be opened now. Tries it, because limits differ by system and container.
+private func canOpenFiles(_ number: Int) -> Bool {
+    var opened: [Int32] = []
+    defer { for descriptor in opened { close(descriptor) } }
+    while opened.count < number {
+        let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        opened.append(descriptor)
+    }
+    return true
 }
