@@ -1,10 +1,10 @@
-// The module's front: polls serving engines and the application's own sources, each on a thread of its own.
+// The module's entry point: polls serving engines and the application's own sources, each on its own thread.
 
-/// Polls serving engines by their Prometheus metrics and hands their readings on.
+/// Polls serving engines by their Prometheus metrics and passes their readings on.
 ///
-/// Every target and every source has a background thread named `genai-engines`, so one that hangs never delays another.
-/// A server that can't be reached or understood gives a reading that is down, with the engine that was last recognised.
-/// Thread-safe. The threads never keep a process from exiting, and end with the poller.
+/// Every target and every source has its own background thread, named `genai-engines`, so one that hangs never delays
+/// another. A server that can't be reached or understood gives a reading that is down, with the engine that was last
+/// recognised. Thread-safe. The threads do not keep the process from exiting and end with the poller.
 ///
 /// ```swift
 /// let poller = EngineServerMetricsPoller(targets: [EngineTarget(url: gemma)]) { reading in
@@ -16,7 +16,7 @@
 /// poller.setTargets([EngineTarget(url: gemma), EngineTarget(url: qwen)])
 /// ```
 public final class EngineServerMetricsPoller: Sendable {
-    /// How long one poll of a server may take in all.
+    /// The time limit of one poll of a server.
     package static let pollTimeout: Duration = .seconds(2)
 
     private struct Target: Sendable {
@@ -25,11 +25,11 @@ public final class EngineServerMetricsPoller: Sendable {
     }
 
     private struct State: Sendable {
-        /// By what their readings go by, without the engine.
+        /// By the identity of their readings, without the engine.
         var targets: [ServerIdentity: Target] = [:]
-        /// Targets that are gone and may be busy still.
+        /// Removed targets whose threads may still be busy.
         var retired: [PolledServer] = []
-        /// What was said about the targets the last time.
+        /// The warnings about the current targets, so that each is logged once.
         var warnings: Set<String> = []
         var isStarted = false
         var isClosed = false
@@ -41,21 +41,20 @@ public final class EngineServerMetricsPoller: Sendable {
     private let log: Log
     private let onReading: @Sendable (ServerReading) -> Void
     private let onWithdrawal: @Sendable (ServerIdentity) -> Void
-    /// Threads are started and told to stop under this lock, so that what came last counts; nothing of the application's is
-    /// called under it.
+    /// Threads are started and told to stop under this lock, so the last call wins. No application code runs under it.
     private let state = Locked(State())
 
     /// Makes a poller that does nothing before ``start()``.
     ///
     /// - Parameters:
-    ///   - targets: the engines to poll; ``setTargets(_:)`` tells which are left out.
-    ///   - sources: servers that the application itself knows how to read.
-    ///   - logLevel: from which importance on lines are written.
-    ///   - logHandler: where lines go; by default to standard error.
+    ///   - targets: the engines to poll; ``setTargets(_:)`` says which are left out.
+    ///   - sources: servers that the application reads itself.
+    ///   - logLevel: the least important lines that are logged.
+    ///   - logHandler: receives the lines; the default writes them to standard error.
     ///   - onReading: receives each reading, on the server's own thread; never after ``stop(timeout:)`` returned true.
-    ///   - onWithdrawal: receives the identity of a server whose readings no longer hold: another engine answers at its
-    ///     address, a source has another `server`, or the target was removed. Called on the server's own thread or by
-    ///     ``setTargets(_:)``, perhaps more than once. A stop withdraws nothing.
+    ///   - onWithdrawal: receives the identity of a server whose readings are no longer valid: another engine answers
+    ///     at its address, a source's `server` has changed, or the target was removed. Called on the server's own
+    ///     thread or by ``setTargets(_:)``, possibly more than once. A stop withdraws nothing.
     public convenience init(
         targets: [EngineTarget],
         sources: [any ServerMetricsSource] = [],
@@ -100,23 +99,23 @@ public final class EngineServerMetricsPoller: Sendable {
 
     private static let threadName = "genai-engines"
 
-    /// True from ``start()`` until the last thread has ended, those of removed targets too; false if there is nothing to
+    /// True from ``start()`` until the last thread has ended, even that of a removed target; false with nothing to
     /// poll.
     public var isRunning: Bool { state.withLock { servers($0) }.contains(where: \.isRunning) }
 
     /// Replaces the engines that are polled; sources stay.
     ///
-    /// New ones are polled at once if the poller is started, missing ones are no longer polled and are withdrawn, and the
-    /// others go on undisturbed. One that differs in credentials, headers or interval only is polled anew without a gap.
-    /// Never blocks on the network. Thread-safe.
+    /// If the poller is started, new engines are polled at once. Missing ones are withdrawn, and the others continue
+    /// undisturbed. An engine whose credentials, headers or interval have changed is polled with the new ones, without
+    /// a gap. Never blocks on the network. Thread-safe.
     ///
     /// ```swift
     /// poller.setTargets(pods.map { EngineTarget(url: $0.metricsURL, attributes: ["pod": $0.name]) })
     /// ```
     ///
-    /// - Parameter targets: all engines to poll from now on. One with an unusable URL is left out with a warning. One that is
-    ///   there twice is polled once, and so are two whose readings could not be told apart: they need another host, port,
-    ///   path, `model` in the query, or attributes of their own.
+    /// - Parameter targets: all engines to poll from now on. A target with an unusable URL is left out with a warning.
+    ///   So is a second target with the same page, or one whose readings could not be told apart from another's: it
+    ///   needs another host, port, path, `model` in the query, or attributes.
     public func setTargets(_ targets: [EngineTarget]) {
         let (requests, warnings) = TargetRequest.requests(for: targets)
         var removed: [PolledServer] = []
@@ -143,8 +142,8 @@ public final class EngineServerMetricsPoller: Sendable {
         if !hasThreads { logMissingThreads() }
     }
 
-    /// Starts polling, at once and then at each target's interval; does nothing if it is running. Never blocks. If the
-    /// system has no threads left for all of them, that is logged.
+    /// Starts polling, at once and then at each target's interval. Does nothing if it is running. Never blocks. If the
+    /// system can't start all threads, an error is logged.
     public func start() {
         let hasThreads = state.withLock { state in
             guard !state.isClosed else { return true }
@@ -154,27 +153,27 @@ public final class EngineServerMetricsPoller: Sendable {
         if !hasThreads { logMissingThreads() }
     }
 
-    /// Ends polling and closes the connections. Polls that are under way are cancelled. It can be started again.
+    /// Cancels running polls, ends polling and closes the connections. The poller can be started again.
     ///
-    /// - Parameter timeout: the longest that this blocks; 0 or more, at most a year.
-    /// - Returns: true once every thread has ended; false if one is still busy after `timeout`, or if this is called from
-    ///   `onReading`. It ends as soon as what it is busy with returns.
+    /// - Parameter timeout: the longest time to block, from 0 to a year.
+    /// - Returns: true if all threads have ended; false if one was still busy after `timeout`, or if this is called
+    ///   from `onReading`. The thread then ends as soon as its work returns.
     @discardableResult
     public func stop(timeout: Duration = .seconds(5)) -> Bool {
         let deadline = ContinuousClock.now + timeout.withinAYear
         let told = tellToStop()
-        // Two handlers that stop the poller at a time would wait for each other.
+        // Otherwise two handlers that stop the poller at the same time would wait for each other.
         guard !told.contains(where: \.server.isCurrentThread) else { return false }
-        // Waits for those that were told only: whoever starts the poller meanwhile came last.
+        // Waits only for the runs that were told to stop: a start that comes meanwhile wins.
         return told.reduce(true) { allEnded, told in
             told.server.waitForEnd(of: told.runs, timeout: ContinuousClock.now.duration(to: deadline)) && allEnded
         }
     }
 
-    /// Cancels polls that are under way and lets no other begin, without waiting.
+    /// Cancels running polls and prevents further ones, without waiting.
     package func requestStop() { tellToStop() }
 
-    /// Like ``requestStop()``, and neither ``start()`` nor ``setTargets(_:)`` does anything after it.
+    /// Like ``requestStop()``, and forever: later calls of ``start()`` and ``setTargets(_:)`` do nothing.
     package func close() {
         state.withLock { state in
             state.isClosed = true
@@ -194,13 +193,13 @@ public final class EngineServerMetricsPoller: Sendable {
         state.targets.values.map(\.server) + sources + state.retired
     }
 
-    /// - Returns: whether the system had threads for all. Removed ones are closed and do not start.
+    /// - Returns: false if the system could not start all threads. Removed targets are closed and do not start.
     private func start(_ servers: [PolledServer]) -> Bool {
         servers.reduce(true) { $1.start() && $0 }
     }
 
     private func logMissingThreads() {
-        log.error("Not all engines are polled: the system starts no more threads")
+        log.error("Not all engines are polled: the system can't start another thread")
     }
 
     private func target(for request: TargetRequest, former: Target?) -> Target {

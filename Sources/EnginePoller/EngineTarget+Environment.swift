@@ -1,12 +1,12 @@
-// Which engines the environment asks to poll.
+// The engines that the environment names.
 
 import Foundation
 
 extension EngineTarget {
-    /// Reads `GENAI_SERVER_METRICS_TARGETS`, a comma-separated list of http and https URLs (`host:port` counts as http),
-    /// and `GENAI_SERVER_METRICS_INTERVAL`, a number of seconds greater than 0.
+    /// Reads `GENAI_SERVER_METRICS_TARGETS`, a comma-separated list of http and https URLs (`host:port` counts as
+    /// http), and `GENAI_SERVER_METRICS_INTERVAL`, a number of seconds greater than 0.
     ///
-    /// An entry that can't be used costs itself, with one warning that does not quote it: it may hold a password.
+    /// An unusable entry is left out, with a warning that does not quote it: it may contain a password.
     package static func targets(reading environment: inout EnvironmentReader) -> [EngineTarget] {
         let interval = environment.seconds("GENAI_SERVER_METRICS_INTERVAL") ?? PolledServer.defaultInterval
         let name = "GENAI_SERVER_METRICS_TARGETS"
@@ -28,7 +28,7 @@ extension EngineTarget {
         return url
     }
 
-    /// `host:port`, perhaps with a path.
+    /// `host:port`, with or without a path.
     private static func isHostAndPort(_ text: String) -> Bool {
         let authority = text.prefix { $0 != "/" }
         guard let colon = authority.lastIndex(of: ":"), colon > authority.startIndex else { return false }

@@ -1,4 +1,4 @@
-// A running instrumentation: the collector, the pollers and the exporters, wired together.
+// A running instrumentation: the collector, the pollers and the exporters, connected to each other.
 
 import EnginePoller
 import Foundation
@@ -6,10 +6,10 @@ import OllamaPoller
 
 /// What ``instrument(_:)`` has started.
 ///
-/// Thread-safe. Keep it to flush and shut down, or let the process exit: the last values are exported then too, for at
-/// most two seconds.
+/// Thread-safe. Keep it to flush and shut down, or just let the process exit: the last values are exported then too,
+/// for at most two seconds.
 public final class GenAIInstrumentation: Sendable {
-    /// The collector that request handlers write to. It goes on working after `shutdown(timeout:)`, to no effect.
+    /// The collector that request handlers write to. After `shutdown(timeout:)` it works without effect.
     public let serverMetrics: ServerMetricsCollector
 
     private let exporter: PeriodicExporter?
@@ -36,7 +36,7 @@ public final class GenAIInstrumentation: Sendable {
     ) {
         let configuration = configuration.validated()
         let logGate = LogGate(configuration.logHandler)
-        let log = Log(level: configuration.logLevel, handler: logGate.handler)
+        let log = Log(level: configuration.logLevel, handler: logGate.write)
         let collector = ServerMetricsCollector(
             cardinalityLimit: configuration.cardinalityLimit,
             log: log,
@@ -90,51 +90,50 @@ public final class GenAIInstrumentation: Sendable {
         logGate.open()
         ollama?.start()
         engines?.start()
-        if exporter?.start() == false { log.error("Metrics are not exported: the system starts no more threads") }
+        if exporter?.start() == false { log.error("Metrics are not exported: the system can't start another thread") }
     }
 
-    /// Once a minute at most: a handler that calls `instrument()` itself must not go on for ever.
+    /// Logs at most once a minute: a log handler that calls `instrument()` must not cause an endless loop.
     func logSecondStart() {
         secondStarts.failed(.warning, "instrument() was called again: the first call's configuration stays in force")
     }
 
-    /// Replaces the engines that are polled. New ones are polled at once, missing ones are withdrawn, the others go on
-    /// without a gap.
+    /// Replaces the engines that are polled. New ones are polled at once, missing ones are withdrawn, and the others
+    /// continue without a gap.
     ///
-    /// Never blocks on the network; does nothing after `shutdown(timeout:)` or while everything is disabled. Thread-safe.
+    /// Never blocks on the network; does nothing after `shutdown(timeout:)` or if everything is disabled. Thread-safe.
     ///
     /// ```swift
     /// instrumentation.setEngines(pods.map { EngineTarget(url: $0.metricsURL, attributes: ["pod": $0.name]) })
     /// ```
     ///
-    /// - Parameter targets: all engines to poll from now on; one that can't be used is left out with a warning.
+    /// - Parameter targets: all engines to poll from now on. Unusable ones are left out with a warning.
     public func setEngines(_ targets: [EngineTarget]) { engines?.setTargets(targets) }
 
-    /// Counts of exports so far; all 0 when nothing is exported.
+    /// Counts of exports so far; all 0 if nothing is exported.
     public var exportStatistics: ExportStatistics { exporter?.statistics ?? ExportStatistics() }
 
     /// The current values in the Prometheus text format, version 0.0.4: the answer of a `/metrics` route.
     ///
-    /// Serve it with `Content-Type: text/plain; version=0.0.4; charset=utf-8`. Works whatever the exporters are, also while
-    /// nothing is exported and after `shutdown(timeout:)`; sums and histograms always count from the start. Thread-safe;
-    /// takes about 0.1 microseconds per series.
+    /// Serve it with `Content-Type: text/plain; version=0.0.4; charset=utf-8`. Works with any exporters or none, and
+    /// after `shutdown(timeout:)`. Sums and histograms are always cumulative. Thread-safe.
     public func prometheusText() -> String {
-        // The text holds no times: this must not move the exporters' clock on.
+        // The text contains no times, so the exporters' clock must not advance.
         prometheusEncoder.encode(serverMetrics.snapshot(time: serverMetrics.startTime))
     }
 
     /// Exports the current values now and waits until they are delivered.
     ///
-    /// - Parameter timeout: the longest that this blocks; 0 or more.
-    /// - Returns: true only if every exporter has delivered them, even if the receiver then rejected points
-    ///   (``ExportStatistics/pointsRejected``); also true if there is no exporter, because then nothing is left to deliver. False after `shutdown(timeout:)`.
+    /// - Parameter timeout: the longest time to block; 0 or more.
+    /// - Returns: true if every exporter has delivered them, even if the receiver rejected points
+    ///   (``ExportStatistics/pointsRejected``), and if there is no exporter. False after `shutdown(timeout:)`.
     @discardableResult
     public func forceFlush(timeout: Duration = .seconds(5)) -> Bool {
         guard case .notYet = shutdownResult.read({ $0 }) else { return false }
         return exporter?.flush(timeout: timeout.withinAYear) ?? true
     }
 
-    /// `forceFlush(timeout:)` without blocking a thread of the calling task's executor.
+    /// `forceFlush(timeout:)` without blocking a thread of the task's executor.
     @discardableResult
     public func forceFlush(timeout: Duration = .seconds(5)) async -> Bool {
         await Self.onThreadOfItsOwn { self.forceFlush(timeout: timeout) }
@@ -145,7 +144,7 @@ public final class GenAIInstrumentation: Sendable {
     ///
     /// Further calls wait for the first one and give its result.
     ///
-    /// - Parameter timeout: the longest that the last export may take; ending the threads takes some milliseconds more.
+    /// - Parameter timeout: the time limit of the last export. Ending the threads takes some milliseconds more.
     /// - Returns: true only if the last values were delivered and all threads have ended.
     @discardableResult
     public func shutdown(timeout: Duration = .seconds(5)) -> Bool {
@@ -166,7 +165,7 @@ public final class GenAIInstrumentation: Sendable {
         return result
     }
 
-    /// The pollers are told first, so that nothing changes any more when the last values are taken, and waited for last.
+    /// Pollers are told to stop first, so that the last values no longer change. They are waited for last.
     private func stopThreads(timeout: Duration) -> Bool {
         let deadline = ContinuousClock.now + timeout
         ollama?.close()
@@ -179,7 +178,7 @@ public final class GenAIInstrumentation: Sendable {
         return isDelivered && hasOllamaEnded && haveEnginesEnded
     }
 
-    /// `shutdown(timeout:)` without blocking a thread of the calling task's executor.
+    /// `shutdown(timeout:)` without blocking a thread of the task's executor.
     @discardableResult
     public func shutdown(timeout: Duration = .seconds(5)) async -> Bool {
         await Self.onThreadOfItsOwn { self.shutdown(timeout: timeout) }
@@ -207,6 +206,8 @@ extension GenAIInstrumentation {
                     timeSource: timeSource
                 )
                 result.append(exporter)
+            } catch let problem as HTTPEndpoint.Invalid {
+                log.error("OTLP export is off: the endpoint \(problem)")
             } catch {
                 log.error("OTLP export is off: \(error)")
             }
@@ -214,8 +215,8 @@ extension GenAIInstrumentation {
         return result
     }
 
-    /// Runs blocking work on a thread of its own: Swift's cooperative pool has few, and waits for all of them. Where the system
-    /// gives no thread, the work is done here after all.
+    /// Runs blocking work on its own thread, because Swift's cooperative pool has few threads. If no thread can be
+    /// started, the work runs on the calling thread.
     private static func onThreadOfItsOwn<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
         await withCheckedContinuation { continuation in
             let hasStarted = DetachedThread.start { continuation.resume(returning: work()) }

@@ -1,4 +1,4 @@
-// The entry points: start metrics for this process, and find them from anywhere.
+// The entry points: start metrics for this process, and find the collector from anywhere.
 
 import Foundation
 
@@ -7,8 +7,8 @@ import Foundation
 /// Never throws, never blocks on the network or a GPU, and returns in milliseconds. A second call returns the running
 /// instrumentation and logs a warning; after `shutdown(timeout:)` it starts afresh. Thread-safe.
 ///
-/// When the process exits normally (`main` returns, or `exit` is called) the last values are exported, for at most two
-/// seconds. A signal that ends the process does not count: handle it and call `shutdown(timeout:)`.
+/// When the process exits normally (`main` returns, or `exit` is called), the last values are exported, for at most two
+/// seconds. A signal that ends the process is not a normal exit: handle it and call `shutdown(timeout:)`.
 ///
 /// ```swift
 /// let instrumentation = instrument()
@@ -30,7 +30,7 @@ public func instrument(_ configuration: GenAIConfiguration = GenAIConfiguration(
         serverMetrics.store(running.serverMetrics)
         return running
     }
-    // Not under the lock: to start calls log handlers and sources, which may call this function.
+    // Not under the lock: `start()` calls log handlers and sources, which may call this function.
     if running === new {
         exportAtExit
         new.start()
@@ -54,7 +54,7 @@ public func getServerMetrics() -> ServerMetricsCollector? {
 /// The one piece of global state in this package.
 private let current = Locked<GenAIInstrumentation?>(nil)
 
-/// The collector of what `current` holds, for those who only want that; changed under the lock of `current`.
+/// The collector of `current`, for fast access; changed under the lock of `current`.
 private let serverMetrics = PublishedReference<ServerMetricsCollector>()
 
 @Sendable
@@ -66,7 +66,7 @@ private func forget(_ instrumentation: GenAIInstrumentation) {
     }
 }
 
-/// Registers the last export once per process. A constant's initializer runs once, whoever comes first.
+/// Arranges the last export, once per process: a constant's initializer runs once.
 private let exportAtExit: Void = {
     HTTPTransports.keepUntilTheEnd()
     ProcessExit.perform { current.withLock { $0 }?.shutdown(timeout: .seconds(2)) }

@@ -1,9 +1,9 @@
-// The longest time that this package waits for anything.
+// The longest timeout and interval of this package.
 
 extension Duration {
-    /// No timeout or interval is longer, so that arithmetic with durations can't overflow.
+    /// The upper limit of timeouts and intervals, so that arithmetic with durations can't overflow.
     package static let year: Duration = .seconds(365 * 86_400)
 
-    /// The duration held between 0 and a year.
+    /// The duration, clamped to 0 to a year.
     package var withinAYear: Duration { min(max(self, .zero), .year) }
 }

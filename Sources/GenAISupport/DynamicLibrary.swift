@@ -1,4 +1,4 @@
-// A library of the system's that is loaded when it is needed, so that a program runs where it is not there.
+// System libraries that are loaded at run time, so that programs also run where they are missing.
 
 #if canImport(Darwin)
 import Darwin
@@ -8,22 +8,22 @@ import Glibc
 import Musl
 #endif
 
-/// A loaded library. It is never unloaded: what is taken from it may be used at any time.
+/// A loaded library. It is never unloaded, so its functions stay valid.
 package struct DynamicLibrary {
-    /// The library, or a function of it, is not there.
+    /// The library or the function was not found.
     package struct Missing: Error {}
 
     private let handle: UnsafeMutableRawPointer?
 
-    /// Loads a library by its name or path; throws ``Missing`` if there is none.
+    /// Loads a library by its name or path; throws ``Missing`` if it can't be loaded.
     package init(_ name: String) throws {
         guard let handle = dlopen(name, RTLD_NOW | RTLD_LOCAL) else { throw Missing() }
         self.handle = handle
     }
 
-    /// All libraries that the program was started with.
+    /// Searches the program and all libraries that it was started with.
     package init() {
-        // `RTLD_DEFAULT`, which Swift can't see.
+        // `RTLD_DEFAULT`, a macro that Swift does not import.
         #if canImport(Darwin)
         handle = UnsafeMutableRawPointer(bitPattern: -2)
         #else
@@ -31,9 +31,9 @@ package struct DynamicLibrary {
         #endif
     }
 
-    /// A function by its name; throws ``Missing`` if the library has none of that name.
+    /// Finds a function by its name; throws ``Missing`` if there is none.
     ///
-    /// The type that is asked for must be that of the C function: nothing can check it.
+    /// `Function` must match the C function's type: nothing checks it.
     package func function<Function>(_ name: String) throws -> Function {
         guard let symbol = dlsym(handle, name) else { throw Missing() }
         return unsafeBitCast(symbol, to: Function.self)

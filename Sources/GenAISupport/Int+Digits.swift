@@ -1,8 +1,8 @@
-// Whole numbers as protocols and files write them.
+// Strict parsing of whole numbers, as protocols and files write them.
 
 extension Int {
-    /// The number that a text of ASCII digits means; nil if there is anything else in it, such as a sign, if it is empty, or
-    /// if the number is larger than an `Int`.
+    /// The value of a text of ASCII digits. Nil if it is empty, contains anything else, such as a sign, or exceeds
+    /// `Int.max`.
     package init?(digits text: Substring) {
         guard !text.isEmpty else { return nil }
         self = 0
@@ -20,8 +20,8 @@ extension Int {
 }
 
 extension UInt8 {
-    /// Whether it is the code of an ASCII digit.
-    // Inlinable for the encoder of Prometheus text, which looks at each byte of a name.
+    /// Whether it is an ASCII digit.
+    // Inlinable for the Prometheus encoder, which checks every byte of a name.
     @inlinable
     package var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
 }

@@ -1,10 +1,10 @@
-// What this package calls itself.
+// The name and version of this package.
 
 /// Name and version of this package, as sent to servers.
 package enum PackageInfo {
     /// Semantic version of this package.
     package static let version = "0.1.0"
 
-    /// The `User-Agent` with which pollers ask.
+    /// The `User-Agent` of the pollers.
     package static let userAgent = "GenAIOtel-Swift/\(version)"
 }

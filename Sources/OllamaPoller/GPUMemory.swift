@@ -1,12 +1,16 @@
-// Decides which amount of GPU memory 100 % stands for.
+// The amount of GPU memory that 100 % stands for.
 
 import Foundation
 
-/// The GPU memory that Ollama's models share: what was configured, what this machine has, or an assumption.
+/// The GPU memory that Ollama's models share: configured, detected on this machine, or assumed.
 ///
 /// Not thread-safe: each run of the poller has its own.
 final class GPUMemory {
-    /// How long a detection that found nothing is not tried again.
+    /// Bytes that are assumed where nothing is known, as by the Python package `genai-otel-instrument`. Percentages
+    /// then show whether a model grows or shrinks, not how full the GPU is.
+    static let assumed = Double(8 << 30)
+
+    /// Time from a failed detection to the next attempt.
     static let retryInterval: Duration = .seconds(60)
 
     private enum Source { case fixed(Double), detected }
@@ -15,12 +19,12 @@ final class GPUMemory {
     private let log: Log
     private let timeSource: any TimeSource
     private var detector: VRAMDetector
-    private var found: UInt64?
+    private var found: Double?
     private var nextAttempt: ContinuousClock.Instant?
 
     /// - Parameters:
-    ///   - configured: bytes, greater than 0; nothing is detected then.
-    ///   - isLocal: whether Ollama runs on this machine; only then do its GPUs count.
+    ///   - configured: bytes, greater than 0; if set, nothing is detected.
+    ///   - isLocal: whether Ollama runs on this machine. If not, this machine's GPUs do not count.
     init(configured: Double?, isLocal: Bool, detector: VRAMDetector, log: Log, timeSource: any TimeSource) {
         self.log = log
         self.timeSource = timeSource
@@ -28,26 +32,26 @@ final class GPUMemory {
         if let configured {
             source = .fixed(configured)
         } else {
-            source = isLocal ? .detected : .fixed(Double(AssumedVRAM.bytes))
+            source = isLocal ? .detected : .fixed(Self.assumed)
         }
     }
 
     /// The total in bytes, always more than 0.
     ///
-    /// May detect it, and then blocks. That happens at the first call, and after a failure again once a minute for as long
-    /// as the total `isUsed`: without a model on a GPU it makes no difference.
+    /// The first call detects it, which blocks. After a failure, detection is repeated once a minute while `isUsed`:
+    /// without a model on a GPU, the total makes no difference.
     func total(isUsed: Bool, cancellation: Cancellation) -> Double {
         if case .fixed(let bytes) = source { return bytes }
         if isDetectionDue(isUsed: isUsed) {
             let finding = detector.detect { cancellation.isCancelled }
-            found = finding.total?.bytes
-            // One that was called off has not failed.
+            found = (finding.total?.bytes).map { Double($0) }
+            // A cancelled detection has not failed.
             if finding.total != nil || !cancellation.isCancelled {
                 report(finding, isFirst: nextAttempt == nil)
                 nextAttempt = timeSource.now + Self.retryInterval
             }
         }
-        return Double(found ?? AssumedVRAM.bytes)
+        return found ?? Self.assumed
     }
 
     private func isDetectionDue(isUsed: Bool) -> Bool {
@@ -67,8 +71,8 @@ final class GPUMemory {
     }
 }
 
-/// Bytes as `24.0GB`; a GB is a GiB here, as in the names of the variables.
+/// Bytes as `24.0GB`. A GB is a GiB here, as in the variables' names.
 func gibibytesText(_ bytes: Double) -> String {
-    // Not `String(format:)`: its first use was four tenths of what starting the instrumentation took.
+    // Not `String(format:)`, whose first use would noticeably slow down `instrument()`.
     "\((bytes / Double(1 << 30) * 10).rounded() / 10)GB"
 }

@@ -3,7 +3,7 @@
 import Foundation
 
 enum IPAddress {
-    /// The 16 bytes of an IPv6 address, with or without a zone, or of an IPv4 address mapped into IPv6; nil if it is neither.
+    /// The 16 bytes of an IPv6 address, with or without a zone, or of an IPv4 address mapped into IPv6; otherwise nil.
     static func bytes(_ text: String) -> [UInt8]? {
         var four = in_addr()
         if inet_pton(AF_INET, text, &four) == 1 {
@@ -14,6 +14,6 @@ enum IPAddress {
         return withUnsafeBytes(of: &six) { Array($0) }
     }
 
-    /// What an IPv4 address has before it when it is written as IPv6.
+    /// The prefix of an IPv4 address that is mapped into IPv6.
     static let mappedPrefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
 }

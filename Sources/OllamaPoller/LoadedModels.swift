@@ -1,17 +1,17 @@
-// What Ollama says to GET /api/ps: which models are in memory.
+// Ollama's answer to GET /api/ps: the models in memory.
 
 import Foundation
 import GenAISupport
 
 /// The models that an answer of `/api/ps` lists.
 ///
-/// The answer is not trusted: a field of the wrong type costs that field, an entry that can't be read costs that entry.
+/// The answer is not trusted: a field of the wrong type costs only that field, an unreadable entry only that entry.
 struct LoadedModels: Equatable {
-    /// Beyond this many entries an answer is not read on: no machine has so many models in memory.
+    /// Further entries are not read: no machine has so many models in memory.
     static let limit = 10_000
 
-    /// Name and bytes of GPU memory; 0 if Ollama says nothing about it (nothing is on the GPU), nil if what it says is no
-    /// size. Each name once: should an answer list a model twice, it is in memory twice.
+    /// Name and bytes of GPU memory: 0 if the field is missing (nothing is on the GPU), nil if it is not a size. Each
+    /// name once: a model that is listed twice is in memory twice, so its bytes are added.
     private(set) var models: [ModelReading] = []
     /// Number of entries that could be read.
     private(set) var count = 0
@@ -60,7 +60,7 @@ private struct Answer: Decodable {
     }
 }
 
-/// One entry of the list, which may be anything; decoding it never fails, so that the list can be read on.
+/// One entry of the list. Decoding never fails, whatever the entry is, so that the rest of the list is read.
 private struct Entry: Decodable {
     var model: ModelReading?
 

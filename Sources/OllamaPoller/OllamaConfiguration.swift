@@ -1,10 +1,16 @@
-// What can be set about the polling of Ollama, in the environment and in code.
+// The settings for polling Ollama, in the environment and in code.
 
 import Foundation
 
 /// Where an Ollama server is and how it is polled.
 ///
 /// `init()` reads the environment; every property can then be set in code.
+///
+/// ```swift
+/// var ollama = OllamaConfiguration()
+/// ollama.maxVRAMGibibytes = 24
+/// configuration.ollama = ollama
+/// ```
 public struct OllamaConfiguration: Sendable {
     /// The server's base URL, http or https; `api/ps` is appended to its path. Default: `http://localhost:11434`.
     ///
@@ -14,20 +20,20 @@ public struct OllamaConfiguration: Sendable {
 
     /// Time from one poll to the next, more than 0. Default: 5 seconds.
     ///
-    /// What is shorter than 10 milliseconds becomes 10 milliseconds, what is longer than a year a year; 0 and less become
-    /// the default. Environment: `GENAI_OLLAMA_METRICS_INTERVAL`, in seconds.
+    /// Values are limited to 10 milliseconds to a year; 0 and less become the default. Environment:
+    /// `GENAI_OLLAMA_METRICS_INTERVAL`, in seconds.
     public var interval: Duration
 
     /// The GPU memory that 100 % stands for, in GiB, more than 0. Default: nil, which means that it is detected.
     ///
-    /// To be set for an Ollama on another machine, or where detection finds more than Ollama may use. Environment:
+    /// Set it for an Ollama on another machine, or if detection finds more than Ollama may use. Environment:
     /// `GENAI_OLLAMA_MAX_VRAM_GB`.
     public var maxVRAMGibibytes: Double?
 
-    /// What in the environment could not be used, one line each. The poller logs them when it starts.
+    /// One line for each variable that could not be used. The poller logs them when it starts.
     public internal(set) var warnings: [String] = []
 
-    /// Reads the environment. A value that can't be used is ignored and noted in ``warnings``.
+    /// Reads the environment. An unusable value is ignored, with an entry in ``warnings``.
     public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         var reader = EnvironmentReader(environment)
         self.init(reading: &reader)
@@ -45,7 +51,7 @@ public struct OllamaConfiguration: Sendable {
         )
     }
 
-    // A constant that is known to be a URL.
+    // The constant is a valid URL.
     static let defaultURL = URL(string: "http://localhost:11434")!
     /// A pebibyte, in GiB.
     static let largestVRAM = 1_048_576.0
@@ -58,16 +64,13 @@ public struct OllamaConfiguration: Sendable {
     }
 }
 
-extension OllamaConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+extension OllamaConfiguration: CustomStringConvertible, CustomReflectable {
     /// The URL without user info and query, and the settings. No secrets.
     public var description: String {
         let place = (try? HTTPEndpoint(url.absoluteString))?.description ?? "unusable URL"
         let memory = maxVRAMGibibytes.map { "\($0) GiB" } ?? "detected"
         return "OllamaConfiguration(\(place), every \(interval), GPU memory \(memory))"
     }
-
-    /// The same as ``description``.
-    public var debugDescription: String { description }
 
     /// Shows what ``description`` shows, so that `dump` prints no secrets either.
     public var customMirror: Mirror { Mirror(self, children: ["description": description]) }

@@ -1,12 +1,12 @@
-// The variable OLLAMA_HOST, which Ollama's server and command line share, read as a client has to read it.
+// The variable OLLAMA_HOST of Ollama's server and command line, read as a client reads it.
 
 import Foundation
 
-/// A value of `OLLAMA_HOST`, taken apart by the rules of Ollama's `envconfig.Host`.
+/// A value of `OLLAMA_HOST`, parsed by the rules of Ollama's `envconfig.Host`.
 struct OllamaHost {
-    /// Where to ask; nil if the value is no address.
+    /// The server's URL; nil if the value is not an address.
     private(set) var url: URL?
-    /// What about the value can't be used; never quotes it, for it may hold a password.
+    /// What is wrong with the value. Never quotes it: it may contain a password.
     private(set) var problem: String?
 
     init(_ value: String) {
@@ -54,7 +54,7 @@ struct OllamaHost {
         return (text[..<colon], text[text.index(after: colon)...])
     }
 
-    /// The host as it stands in a URL. Addresses that mean "every interface" to a server mean this machine to a client.
+    /// The host as written in a URL. Addresses that mean "all interfaces" to a server mean this machine to a client.
     private static func urlHost(_ host: Substring) -> String {
         switch host {
         case "", "0.0.0.0": "127.0.0.1"

@@ -1,14 +1,14 @@
-// One poll: asks Ollama which models are loaded and turns the answer into a reading.
+// One poll of Ollama: asks for the loaded models and makes a reading of the answer.
 
 import Foundation
 
 /// Reads an Ollama by its `/api/ps`.
 final class OllamaPoll: ServerPoll {
-    /// How long a poll may take, from the connection to the last byte.
+    /// The time limit of one poll, from connecting to the last byte.
     static let timeLimit: Duration = .seconds(2)
 
     private enum Failure: Error {
-        /// Nobody is there: usual on machines where Ollama is started now and then.
+        /// Nobody listens. This is normal on machines where Ollama runs only now and then.
         case absent
         case trouble(String)
         case cancelled
@@ -54,7 +54,7 @@ final class OllamaPoll: ServerPoll {
         do throws(Failure) {
             let loaded = try loadedModels(cancellation)
             absences.succeeded("\(name) is up")
-            troubles.succeeded("\(name) answers as it should")
+            troubles.succeeded("\(name) can be read again")
             log.debug("\(name) has \(loaded.count) models loaded")
             return reading(loaded, cancellation)
         } catch {

@@ -1,16 +1,16 @@
-// The poller: a background thread that looks at Ollama again and again.
+// The poller of Ollama: a background thread.
 
 import Foundation
 
-/// Polls an Ollama server in the background and hands over what it sees.
+/// Polls an Ollama server in the background and passes its readings on.
 ///
-/// At each turn it GETs `/api/ps` and calls `onReading`: for every loaded model the share of the GPU memory that it occupies
-/// in percent (weights, KV cache and buffers together: Ollama tells no more) and its bytes; the number of loaded models; or
-/// that the server is down. Total GPU memory is the configured one, or it is detected on the poller's thread when Ollama
-/// has answered for the first time.
+/// Each poll GETs `/api/ps` and calls `onReading`. A reading has the number of loaded models and, for each model, its
+/// bytes of GPU memory and their share of the total in percent (weights, KV cache and buffers together: Ollama reports
+/// only the sum). If Ollama can't be read, the reading is down. The total is the configured GPU memory, or it is
+/// detected on the poller's thread after Ollama's first answer.
 ///
-/// Thread-safe. `onReading` is called on the poller's thread, named `genai-ollama`; the next poll waits for it. Polling ends
-/// with ``stop(timeout:)`` or with the last reference to the poller.
+/// Thread-safe. `onReading` is called on the poller's thread, named `genai-ollama`; the next poll waits for it. Polling
+/// ends with ``stop(timeout:)`` or with the last reference to the poller.
 ///
 /// ```swift
 /// let poller = OllamaServerMetricsPoller { reading in
@@ -19,21 +19,21 @@ import Foundation
 /// poller.start()
 /// ```
 public final class OllamaServerMetricsPoller: Sendable {
-    private let configuration: OllamaConfiguration
     private let log: Log
-    /// Nil if the URL can't be used.
+    /// Nil if the URL is unusable.
     private let server: PolledServer?
-    private let isConfigurationLogged = Locked(false)
+    /// What is still to be logged about the configuration: nothing after the first start.
+    private let notes: Locked<[OllamaTarget.Note]>
 
     /// Makes a poller that does nothing before ``start()``.
     ///
     /// - Parameters:
-    ///   - configuration: where to poll and how often; what can't be used in it is replaced by the default and logged.
+    ///   - configuration: where to poll and how often. Unusable values are replaced by their defaults and logged.
     ///   - logLevel: the least important lines that are logged.
     ///   - logHandler: receives the lines; the default writes them to standard error.
-    ///   - onReading: receives one reading a poll.
-    ///   - onWithdrawal: receives the identity of a server that is no longer polled. Ollama's does not change, and a stop
-    ///     withdraws nothing, so it is not called; it is there as it is for other pollers.
+    ///   - onReading: receives one reading per poll.
+    ///   - onWithdrawal: there for symmetry with other pollers. It is never called: Ollama's identity does not change,
+    ///     and a stop withdraws nothing.
     public convenience init(
         _ configuration: OllamaConfiguration = OllamaConfiguration(),
         logLevel: LogLevel? = .info,
@@ -45,7 +45,7 @@ public final class OllamaServerMetricsPoller: Sendable {
         self.init(configuration, log: log, onReading: onReading, onWithdrawal: onWithdrawal)
     }
 
-    /// The same with what tests replace.
+    /// With the parts that tests replace.
     package init(
         _ configuration: OllamaConfiguration,
         log: Log,
@@ -58,10 +58,10 @@ public final class OllamaServerMetricsPoller: Sendable {
         onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
     ) {
         let log = log.about(["component": "ollama"])
-        self.configuration = configuration
         self.log = log
-        // What is to be said about the configuration waits for the start.
-        server = OllamaTarget(configuration, Log(level: nil)).map { target in
+        let (target, notes) = OllamaTarget.check(configuration)
+        self.notes = Locked(notes)
+        server = target.map { target in
             PolledServer(
                 threadName: "genai-ollama",
                 log: log,
@@ -79,31 +79,31 @@ public final class OllamaServerMetricsPoller: Sendable {
     /// True from ``start()`` until the last thread has ended.
     public var isRunning: Bool { server?.isRunning ?? false }
 
-    /// Starts the thread and polls at once; does nothing if the poller runs already. It can be started again after a stop.
-    /// If the system has no thread left for it, that is logged and ``isRunning`` stays false.
+    /// Starts the thread and polls at once. Does nothing if the poller is running. It can be started again after a
+    /// stop. If the system has no thread left, an error is logged and ``isRunning`` stays false.
     public func start() {
-        let isFirst = isConfigurationLogged.withLock { isLogged in
-            defer { isLogged = true }
-            return !isLogged
+        let notes = notes.withLock { notes in
+            defer { notes = [] }
+            return notes
         }
-        if isFirst { _ = OllamaTarget(configuration, log) }
-        if server?.start() == false { log.error("Ollama is not polled: the system starts no more threads") }
+        for note in notes { log.write(note.level) { note.text } }
+        if server?.start() == false { log.error("Ollama is not polled: the system can't start another thread") }
     }
 
     /// Stops polling and waits until the thread has ended; does nothing if the poller does not run.
     ///
-    /// - Parameter timeout: the longest that this blocks; 0 or more, at most a year.
-    /// - Returns: true if no thread of this poller is left: no reading comes any more. False if one was still busy after
-    ///   `timeout`, or if this is called from `onReading`: it then ends as soon as what it is in returns.
+    /// - Parameter timeout: the longest time to block, from 0 to a year.
+    /// - Returns: true if all threads have ended, so that no reading follows. False if one was still busy after
+    ///   `timeout`, or if this is called from `onReading`; the thread then ends as soon as its work returns.
     @discardableResult
     public func stop(timeout: Duration = .seconds(5)) -> Bool { server?.stop(timeout: timeout) ?? true }
 
     /// Tells the thread to stop, without waiting for it.
     package func requestStop() { server?.requestStop() }
 
-    /// Like ``requestStop()``, and no ``start()`` does anything after it.
+    /// Like ``requestStop()``, and forever: later starts do nothing.
     package func close() {
-        isConfigurationLogged.withLock { $0 = true }
+        notes.withLock { $0 = [] }
         server?.close()
     }
 }

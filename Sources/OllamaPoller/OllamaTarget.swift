@@ -1,20 +1,28 @@
-// An Ollama that can be polled: a configuration whose parts have been checked.
+// An Ollama to poll: a checked configuration.
 
 /// The usable values of an ``OllamaConfiguration``.
 struct OllamaTarget: Sendable {
+    /// A line to log.
+    typealias Note = (level: LogLevel, text: String)
+
     let endpoint: HTTPEndpoint
     let interval: Duration
-    /// Bytes; nil if it was not set.
+    /// Bytes; nil if not set.
     let maxVRAM: Double?
 
-    /// Nil if the URL can't be used. Logs what has to be said about the configuration.
-    init?(_ configuration: OllamaConfiguration, _ log: Log) {
-        for warning in configuration.warnings { log.warning(warning) }
+    /// The target, nil if its URL can't be used, and what has to be logged about the configuration.
+    static func check(_ configuration: OllamaConfiguration) -> (target: OllamaTarget?, notes: [Note]) {
+        var notes: [Note] = configuration.warnings.map { (.warning, $0) }
+        let target = OllamaTarget(configuration, &notes)
+        return (target, notes)
+    }
+
+    private init?(_ configuration: OllamaConfiguration, _ notes: inout [Note]) {
         do {
             endpoint = try HTTPEndpoint(configuration.url.absoluteString)
         } catch {
-            // The URL itself may hold a password.
-            log.error("Ollama is not polled: its URL \(error)")
+            // The URL is not quoted: it may contain a password.
+            notes.append((.error, "Ollama is not polled: its URL \(error)"))
             return nil
         }
         interval = configuration.interval
@@ -22,14 +30,14 @@ struct OllamaTarget: Sendable {
         let isUsable = gibibytes.map { $0 > 0 && $0 <= OllamaConfiguration.largestVRAM } ?? true
         maxVRAM = isUsable ? gibibytes.map { $0 * Double(1 << 30) } : nil
 
-        if !isUsable { log.warning("Ollama's maxVRAMGibibytes is not greater than 0; it is ignored") }
+        if !isUsable { notes.append((.warning, "Ollama's maxVRAMGibibytes is not greater than 0; it is ignored")) }
         if let maxVRAM {
-            log.debug("GPU VRAM for Ollama is set to \(gibibytesText(maxVRAM))")
+            notes.append((.debug, "GPU VRAM for Ollama is set to \(gibibytesText(maxVRAM))"))
         } else if !isLocal {
-            log.info(
+            let text =
                 "Ollama at \(endpoint) is not on this machine: its GPU VRAM can't be detected, using heuristic-based "
-                    + "percentages of \(gibibytesText(Double(AssumedVRAM.bytes))); GENAI_OLLAMA_MAX_VRAM_GB sets the true amount"
-            )
+                + "percentages of \(gibibytesText(GPUMemory.assumed)); GENAI_OLLAMA_MAX_VRAM_GB sets the true amount"
+            notes.append((.info, text))
         }
     }
 

@@ -90,7 +90,7 @@ struct OutageTests {
         #expect(times(accepted.read { $0 }) == Array(9...13))
         #expect(exporter.statistics.exportsFailed == 8)
         #expect(exporter.statistics.exportsDelivered == 5)
-        #expect(recorder.lines(.info).contains { $0.contains("no longer lost") })
+        #expect(recorder.lines(.info).contains { $0.contains("no longer dropped") })
     }
 
     @Test("what the collector refuses for good is dropped alone")

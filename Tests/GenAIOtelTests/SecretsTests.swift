@@ -96,7 +96,8 @@ struct SecretsTests {
             dump(configuration, to: &dumped)
             let texts = [
                 "\(configuration)", String(reflecting: configuration), dumped, "\(configuration.otlp)",
-                "\(configuration.engines)", "\(configuration.ollama as Any)", configuration.warnings.joined(),
+                "\(configuration.engines)", "\(configuration.ollama as Any)",
+                String(reflecting: configuration.ollama), configuration.warnings.joined(),
             ]
             #expect(isSilent(texts), "\(texts.filter { $0.contains(mark) })")
         }

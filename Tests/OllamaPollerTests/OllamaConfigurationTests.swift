@@ -33,7 +33,7 @@ struct OllamaConfigurationTests {
         #expect(configuration.interval == .milliseconds(2500))
         #expect(configuration.maxVRAMGibibytes == 24)
         #expect(configuration.warnings.isEmpty)
-        #expect(OllamaTarget(configuration, Log(level: nil))?.maxVRAM == 25_769_803_776)
+        #expect(OllamaTarget.check(configuration).target?.maxVRAM == 25_769_803_776)
     }
 
     @Test("OLLAMA_HOST counts where OLLAMA_BASE_URL is missing or bad")
@@ -80,7 +80,7 @@ struct OllamaTargetTests {
         var configuration = OllamaConfiguration(environment: [:])
         configuration.maxVRAMGibibytes = 1
         try change(&configuration)
-        return OllamaTarget(configuration, Log(level: nil))
+        return OllamaTarget.check(configuration).target
     }
 
     @Test("an amount of memory that is none is ignored", arguments: [0, -1, .nan, .infinity, 1e300] as [Double])

@@ -18,7 +18,7 @@ CALLS = [
     r"\bwarn\(\s*\w+,\s*",
 ]
 # Where their reasons come from: anywhere, and in the files whose descriptions become part of a line.
-REASONS = [r"\bbecause: ", r"\b(?:Unusable|OTLPObstacle)\(\s*description: ", r"\breturn undelivered\(", r"\bdown\(server, "]
+REASONS = [r"\bbecause: ", r"\bUnusable\(\s*description: ", r"\breturn undelivered\(", r"\bdown\(server, "]
 DESCRIPTIONS = {
     "Sources/GenAISupport/HTTP/HTTPMessages.swift": r"^ +case \.\w+(?:\([^)]*\))?:\s*",
     "Sources/GenAISupport/HTTP/HTTPEndpoint.swift": r"^ +case \.\w+: ",

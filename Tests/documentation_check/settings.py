@@ -12,7 +12,7 @@ TYPES = {
     "Sources/OllamaPoller/OllamaConfiguration.swift": "ollama?.{}",
     "Sources/EnginePoller/EngineTarget.swift": "engines[n].{}",
 }
-NO_SETTINGS = {"description", "debugDescription", "customMirror"}
+NO_SETTINGS = {"description", "customMirror"}
 # Pages that also speak of variables that this package does not read.
 OF_OTHERS = {"docs/migrating-from-python.md"}
 

@@ -1,20 +1,20 @@
-// What there is to know about a serving engine: one value of this type is one row of the table of engines.
+// The description of a serving engine: one row of the table of engines.
 
 import GenAISupport
 
-/// Which metrics of a serving engine mean what.
+/// The meaning of a serving engine's metrics.
 struct Engine: Sendable {
     /// Attribute `engine` of the readings.
     var name: String
     var recognition: Recognition
     /// The label that names the model; nil where the engine serves one model and does not name it.
     var modelLabel: String?
-    /// The label that tells replicas apart. Series that agree in it are views of one replica (ranks of one model), and
+    /// The label that distinguishes replicas. Series with the same value are views of one replica (ranks of one model);
     /// the largest counts. Nil: each series is a replica.
     var replicaLabel: String?
-    /// Where each figure comes from.
+    /// How each figure is computed.
     var figures: KeyValuePairs<Figure, Formula>
-    /// What the page does not tell and another path of the server does.
+    /// Figures that the page lacks and other paths of the server have.
     var details: [EngineDetail] = []
 
     /// How the engine is recognised.
@@ -46,23 +46,23 @@ struct Engine: Sendable {
         }
     }
 
-    /// How a figure is made of series.
+    /// How a figure is computed from series.
     enum Formula: Sendable {
-        /// A count of one replica is the sum of these.
+        /// The sum of these series.
         case count([Series])
-        /// A percentage is a hundred times the largest value of the first of these groups that the page has any series of.
-        /// Names that came one after another are groups of their own, so that a version with both is read once.
+        /// 100 times the largest value of the first group that the page has any series of. A metric's old and new names
+        /// are separate groups, so that a version with both is read once.
         case ratio([[Series]])
-        /// A percentage is a hundred times one series divided by another.
+        /// 100 times one series divided by another.
         case quotient(Series, by: Series)
     }
 }
 
 extension Engine {
-    /// Every series that the engine's figures are made of.
+    /// All series that the engine's figures use.
     var series: [Series] { figures.flatMap(\.value.series) }
 
-    /// Every label that the engine's figures depend on.
+    /// All labels that the engine's figures use.
     var labels: [String] {
         [modelLabel, replicaLabel].compactMap(\.self) + series.compactMap(\.label?.name)
     }
@@ -77,7 +77,7 @@ extension Engine.Formula {
         }
     }
 
-    /// The figure's value; nil if the samples do not tell.
+    /// The figure's value; nil if the samples lack it.
     func value(_ samples: [PrometheusSample], replicaLabel: String?) -> FigureValue? {
         switch self {
         case .count(let series):

@@ -1,17 +1,17 @@
-// What some engines tell only on a path beside their metrics.
+// Figures that some engines have only on other paths than their metrics page.
 
 import Foundation
 
-/// One more request to a server, for figures that its metrics page lacks.
+/// One further request to a server, for figures that its metrics page lacks.
 enum EngineDetail: Sendable, Hashable, CaseIterable {
-    /// llama.cpp: the slots, of which each executes one request at a time.
+    /// llama.cpp: its slots, each of which executes one request at a time.
     case llamaSlots
     /// llama.cpp: the name of the model.
     case llamaModels
     /// TGI: the name of the model and the limit of concurrent requests.
     case tgiInfo
 
-    /// Where it is asked, beside `/metrics`.
+    /// The path, beside `/metrics`.
     var path: String {
         switch self {
         case .llamaSlots: "/slots"
@@ -20,19 +20,19 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// Whether the answer changes from one poll to the next; others are asked for once a minute.
+    /// Whether the answer changes from poll to poll. Others are requested once a minute.
     var isVolatile: Bool { self == .llamaSlots }
 
-    /// What is missing without it, for the log.
+    /// What is missing without it, in the log after "reporting no".
     var purpose: String {
         switch self {
-        case .llamaSlots: "KV-cache usage and the maximum of requests (llama.cpp must run without --no-slots)"
-        case .llamaModels: "the model's name"
-        case .tgiInfo: "the model's name and the maximum of requests"
+        case .llamaSlots: "KV-cache usage and request limit (run llama.cpp without --no-slots)"
+        case .llamaModels: "model name"
+        case .tgiInfo: "model name and request limit"
         }
     }
 
-    /// Reads an answer; nil if it is not what is expected.
+    /// Decodes an answer; nil if it has another form.
     func decode(_ body: [UInt8]) -> ModelReading? {
         let data = Data(body)
         let decoder = JSONDecoder()
@@ -46,7 +46,7 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
 }
 
 extension ModelReading {
-    /// Fills in what the metrics page, which knows better, lacks.
+    /// Fills in what the metrics page lacks. Where both have a figure, the page's counts.
     mutating func complete(with detail: ModelReading) {
         model = model ?? detail.model
         figures = figures.completed(with: detail.figures)
@@ -55,7 +55,7 @@ extension ModelReading {
 
 // MARK: - The answers
 
-/// A field that costs only itself if it is of an unexpected type.
+/// A field that becomes nil if it has an unexpected type.
 private struct Lenient<Value: Decodable>: Decodable {
     var value: Value?
 
@@ -71,8 +71,8 @@ private struct LlamaSlot: Decodable {
 
     var contextSize: Double? { nCtx?.value }
 
-    /// Tokens of the prompt and the answer so far. A slot that is idle has none and may not say so; one that is busy and
-    /// does not say (llama.cpp in mid-2025) is unknown.
+    /// Tokens of the prompt and the answer so far. An idle slot has none, even if it does not say so. For a busy slot
+    /// without the field (llama.cpp in mid-2025) the number is unknown.
     var usedTokens: Double? { isProcessing?.value == false ? 0 : nPromptTokens?.value }
 }
 

@@ -1,17 +1,17 @@
-// From a metrics page to an engine and its figures.
+// Recognises the engine of a metrics page and reads its figures.
 
 import GenAISupport
 
-/// A metrics page that was recognised as an engine's.
+/// The metrics page of a known engine.
 package struct EnginePage {
     let engine: Engine
-    /// The figures of each model, in the order of the page. A model without a single figure has no entry.
+    /// The figures of each model, in the order of the page. Models without figures are left out.
     package internal(set) var models: [ModelReading]
 
     /// Attribute `engine` of the readings.
     package var engineName: String { engine.name }
 
-    /// Nil if the page shows no known engine.
+    /// Nil if the page is not that of a known engine.
     package init?(_ bytes: [UInt8]) {
         let page = Self.parser.parse(bytes)
         let candidates = Engine.known.filter { $0.isRecognised(in: page) }.map { ($0, $0.models(page)) }
@@ -19,7 +19,7 @@ package struct EnginePage {
         (engine, models) = best
     }
 
-    /// One pass over a page finds whatever any of the engines shows.
+    /// One pass over a page finds the metrics of all engines.
     static let parser = PrometheusTextParser(
         metrics: Array(Set(Engine.known.flatMap(\.series).map(\.metric))),
         families: Engine.known.compactMap { if case .prefix(let prefix) = $0.recognition { prefix } else { nil } },

@@ -1,10 +1,10 @@
 // The table of engines. To add one, add a row here and a page of its metrics to the tests' fixtures.
 
 extension Engine {
-    /// All engines that can be recognised. Where a page shows several, the first with a figure wins.
+    /// All known engines. If a page matches several, the first with a figure wins.
     static let known: [Engine] = [vLLM, sgLang, tgi, llamaCpp, tensorRTLLM, triton, lmDeploy, nim]
 
-    /// V1 engine (0.9.2 and later) and V0 engine (to 0.10); 0.9.2 to 0.10.2 show both names of the KV usage.
+    /// V1 engine (0.9.2 and later) and V0 engine (up to 0.10). 0.9.2 to 0.10.2 have both names of the KV usage.
     private static let vLLM = Engine(
         name: "vllm",
         recognition: .prefix("vllm:"),
@@ -13,7 +13,7 @@ extension Engine {
         figures: [
             .kvCacheUsage: .ratio([["vllm:kv_cache_usage_perc"], ["vllm:gpu_cache_usage_perc"]]),
             .requestsRunning: .count(["vllm:num_requests_running"]),
-            // A request of V0 that was swapped out to the CPU waits for its turn like one that has not begun.
+            // In V0, requests that are swapped out to the CPU are waiting too.
             .requestsWaiting: .count(["vllm:num_requests_waiting", "vllm:num_requests_swapped"]),
         ]
     )
@@ -23,7 +23,7 @@ extension Engine {
         recognition: .prefix("sglang:"),
         modelLabel: "model_name",
         replicaLabel: "dp_rank",
-        // Models with sliding-window layers have two pools; the fuller one holds requests back.
+        // Models with sliding-window layers have two pools; the fuller one limits requests.
         figures: [
             .kvCacheUsage: .ratio([["sglang:token_usage", "sglang:full_token_usage", "sglang:swa_token_usage"]]),
             .requestsRunning: .count(["sglang:num_running_reqs"]),
@@ -31,7 +31,7 @@ extension Engine {
         ]
     )
 
-    /// Text Generation Inference. The usage is what the batch has reserved; the second series came in late 2024.
+    /// Text Generation Inference. The usage is what the batch has reserved. The second series exists since late 2024.
     private static let tgi = Engine(
         name: "tgi",
         recognition: .prefix("tgi_"),
@@ -43,7 +43,7 @@ extension Engine {
         details: [.tgiInfo]
     )
 
-    /// The usage's own metric was removed in 2025; since then it is worked out from the slots.
+    /// The metric of the usage was removed in 2025; since then it is computed from the slots.
     private static let llamaCpp = Engine(
         name: "llama.cpp",
         recognition: .prefix("llamacpp:"),
@@ -67,7 +67,7 @@ extension Engine {
         ]
     )
 
-    /// Triton Inference Server with the TensorRT-LLM backend: one metric, told apart by a label.
+    /// Triton Inference Server with the TensorRT-LLM backend: one metric, whose label tells what is counted.
     private static let triton = Engine(
         name: "triton",
         recognition: .prefix("nv_trt_llm_"),

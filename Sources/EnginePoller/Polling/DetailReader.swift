@@ -1,16 +1,16 @@
-// The requests beside the metrics page: their answers, kept for as long as they hold.
+// Reads what an engine reports only on other paths, and keeps the answers while they are valid.
 
-/// Completes a target's readings with what its engine tells on other paths.
+/// Completes a target's readings with figures from other paths of its engine.
 ///
-/// What does not change is asked for once a minute; so is what the server has refused. A detail that is missing costs its
-/// own figures only.
+/// Constant answers are requested once a minute, and so are requests that the server has refused. A missing detail
+/// costs only its own figures.
 struct DetailReader {
     private struct Answer {
         var reading: ModelReading?
         var next: ContinuousClock.Instant
     }
 
-    /// How long an answer that does not change, or a refusal, is not asked for again.
+    /// How long a constant answer, or a refusal, is kept.
     static let refreshInterval: Duration = .seconds(60)
 
     private let request: TargetRequest
@@ -18,7 +18,7 @@ struct DetailReader {
     private let log: Log
     private var engine: String?
     private var answers: [EngineDetail: Answer] = [:]
-    /// Details that were warned of and have not been read since.
+    /// Details that a warning was logged about and that have not been read since.
     private var missing: Set<EngineDetail> = []
 
     init(_ request: TargetRequest, _ timeSource: any TimeSource, _ log: Log) {
@@ -27,13 +27,13 @@ struct DetailReader {
         self.log = log
     }
 
-    /// Forgets every answer: what comes back at the address may be another server.
+    /// Forgets all answers, because another server may answer at the address next.
     mutating func forget() { answers = [:] }
 
     mutating func complete(_ page: inout EnginePage, _ exchange: TargetExchange) {
         if engine != page.engine.name { forget() }
         engine = page.engine.name
-        // Engines with details serve one model, which their page does not name.
+        // Engines with details serve one model and do not name it on their page.
         var model = page.models.first ?? ModelReading(model: nil)
         for detail in page.engine.details {
             if let answer = answer(detail, exchange) { model.complete(with: answer) }
@@ -42,7 +42,7 @@ struct DetailReader {
     }
 
     private mutating func answer(_ detail: EngineDetail, _ exchange: TargetExchange) -> ModelReading? {
-        // As a router, llama.cpp lists every model; the target says which one it is about.
+        // As a router, llama.cpp lists all models; the target names the right one.
         if detail == .llamaModels, let model = request.model { return ModelReading(model: model) }
         let now = timeSource.now
         let last = answers[detail]
@@ -62,7 +62,7 @@ struct DetailReader {
             isRefused = problem.isRefusal
             if missing.insert(detail).inserted {
                 let place = request.sibling(detail.path).endpoint
-                log.warning("\(place): \(problem); reporting no \(detail.purpose)")
+                log.warning("The engine at \(place): \(problem); reporting no \(detail.purpose)")
             }
         }
         let isAskedEveryTime = detail.isVolatile && !isRefused

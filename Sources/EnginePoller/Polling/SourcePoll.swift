@@ -1,13 +1,13 @@
-// One poll of an application's own source: asynchronous code, waited for on a thread for a limited time.
+// One poll of an application's own source: waits for its asynchronous code for a limited time.
 
-/// Reads a source of the application's.
+/// Reads a source of the application.
 final class SourcePoll: ServerPoll {
     private let source: any ServerMetricsSource
     private let latest: Locked<SourceRead?>
     private let timeout: Duration
     private let failures: FailureLog
 
-    /// - Parameter latest: the source's last read, which may outlive the run that began it.
+    /// - Parameter latest: the source's last read, which may outlast the run that began it.
     init(
         _ source: any ServerMetricsSource,
         latest: Locked<SourceRead?>,
@@ -29,7 +29,7 @@ final class SourcePoll: ServerPoll {
         guard let read = beginRead() else { return down(server, "its last read has not returned yet") }
         switch read.wait(until: .now + timeout, cancellation) {
         case .success(var reading):
-            // A reading under another name could not be withdrawn when the server is down.
+            // A reading with another identity could not be withdrawn when the server is down.
             reading.server = server
             failures.succeeded("\(Self.name(server)) can be read again")
             return reading
@@ -44,7 +44,7 @@ final class SourcePoll: ServerPoll {
 
     func close() {}
 
-    /// Nil while the last read has not returned: one that ignores its cancellation must not pile up.
+    /// Nil while the last read has not returned: reads that ignore their cancellation must not pile up.
     private func beginRead() -> SourceRead? {
         latest.withLock { latest in
             guard latest?.hasReturned != false else { return nil }
@@ -66,7 +66,7 @@ final class SourcePoll: ServerPoll {
     private static func place(_ server: ServerIdentity) -> String { "\(server.address):\(server.port)" }
 }
 
-/// One call of a source's `read()`, in a task of its own.
+/// One call of a source's `read()`, in its own task.
 final class SourceRead: Sendable {
     enum Failure: Error {
         case timedOut, cancelled
@@ -94,10 +94,10 @@ final class SourceRead: Sendable {
         }
     }
 
-    /// Whether the source's method has come to its end.
+    /// Whether the source's method has returned.
     var hasReturned: Bool { state.read { $0.hasReturned } }
 
-    /// Blocks until there is a result; cancels the task if that is not the source's own.
+    /// Blocks until there is a result. Cancels the task if `read()` has not returned.
     func wait(until deadline: ContinuousClock.Instant, _ cancellation: Cancellation) -> Result<ServerReading, Failure> {
         let result = cancellation.withAction({ [state] in Self.settle(.cancelled, state) }) {
             state.wait(until: deadline) { $0.result } ?? Self.settle(.timedOut, state)
@@ -106,7 +106,7 @@ final class SourceRead: Sendable {
         return result
     }
 
-    /// Settles the result, unless it is settled already.
+    /// Sets the result if there is none yet.
     @discardableResult
     private static func settle(_ failure: Failure, _ state: Monitor<State>) -> Result<ServerReading, Failure> {
         state.mutate { state in

@@ -1,4 +1,4 @@
-// One poll of an engine: its metrics page, then whatever the page lacks, all within one deadline.
+// One poll of an engine: its metrics page, then what the page lacks, within one deadline.
 
 /// Reads an engine by its metrics page.
 final class TargetPoll: ServerPoll {
@@ -8,12 +8,12 @@ final class TargetPoll: ServerPoll {
     private let log: Log
     private let failures: FailureLog
     private var details: DetailReader
-    /// The name of the engine that was last recognised.
+    /// The engine that was last recognised.
     private var engine: String?
 
     /// - Parameters:
-    ///   - engine: the name of the engine that an earlier run has recognised.
-    ///   - timeout: the longest that one poll takes.
+    ///   - engine: the engine that an earlier run has recognised.
+    ///   - timeout: the time limit of one poll.
     init(_ request: TargetRequest, engine: String?, timeout: Duration, _ timeSource: any TimeSource, _ log: Log) {
         let log = log.about(["endpoint": "\(request.endpoint)"])
         self.request = request
@@ -25,7 +25,7 @@ final class TargetPoll: ServerPoll {
         failures = FailureLog(log: log, timeSource: timeSource)
     }
 
-    var name: String { "\(request.endpoint)" }
+    var name: String { "The engine at \(request.endpoint)" }
     var interval: Duration { request.interval }
 
     func read(_ cancellation: Cancellation) -> ServerReading? {
@@ -56,13 +56,13 @@ final class TargetPoll: ServerPoll {
     }
 }
 
-/// The requests of one poll: what they are sent with and how long they may take in all.
+/// Sends the requests of one poll, within one deadline.
 struct TargetExchange {
     var transport: any HTTPTransport
     var deadline: ContinuousClock.Instant
     var cancellation: Cancellation
 
-    /// - Returns: the answer if it is a success.
+    /// - Returns: the answer if its status is 2xx.
     func send(_ request: HTTPRequest) -> Result<HTTPResponse, TargetProblem> {
         transport.send(request, timeout: ContinuousClock.now.duration(to: deadline), cancellation: cancellation)
             .mapError(TargetProblem.noAnswer)

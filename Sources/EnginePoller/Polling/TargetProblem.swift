@@ -1,19 +1,19 @@
-// Why an engine could not be read, and what might help.
+// Why an engine could not be read, and what may help.
 
 /// A problem with one request to an engine.
 enum TargetProblem: Error, Equatable {
     /// The request failed, or its answer was not complete.
     case noAnswer(HTTPFailure)
-    /// The answer is no success.
+    /// The status is not 2xx.
     case status(Int)
-    /// The answer is a success but not what was asked for. Holds its first byte that is not blank.
+    /// The status is 2xx but the content is something else. `first` is its first byte that is not blank.
     case unexpected(first: UInt8?)
 
     static func unexpected(_ body: [UInt8]) -> TargetProblem {
         .unexpected(first: body.first { $0 != .space && $0 != .lineFeed && $0 != .carriageReturn })
     }
 
-    /// Whether the server itself has said no, so that asking again soon is of no use.
+    /// Whether the server has answered, so that another request soon would be useless.
     var isRefusal: Bool {
         if case .noAnswer = self { false } else { true }
     }
@@ -29,7 +29,7 @@ extension TargetProblem: CustomStringConvertible {
         }
     }
 
-    /// What may be wrong if this is the problem with a metrics page.
+    /// What may be wrong if this happens with a metrics page.
     var hint: String? {
         switch self {
         case .status(300..<400):
@@ -42,7 +42,7 @@ extension TargetProblem: CustomStringConvertible {
         case .unexpected(UInt8(ascii: "{")), .unexpected(UInt8(ascii: "[")):
             "it is JSON, not metrics; TensorRT-LLM serves them at /prometheus/metrics"
         case .unexpected(UInt8(ascii: "<")): "it is a web page"
-        case .unexpected: "no metric of an engine that is known"
+        case .unexpected: "no metrics of a known engine"
         default: nil
         }
     }

@@ -1,19 +1,19 @@
-// From a configured target to requests that can be sent.
+// Makes requests of a configured target.
 
 import Foundation
 
-/// A target whose parts are known to be usable.
+/// A checked target.
 struct TargetRequest: Sendable, Equatable {
     /// The metrics page.
     let endpoint: HTTPEndpoint
     let headers: [HTTPHeader]
     let interval: Duration
-    /// What its readings go by, without the engine: no two targets of a poller have the same.
+    /// The identity of its readings, without the engine; unique among a poller's targets.
     let identity: ServerIdentity
-    /// The model that the query names.
+    /// The model in the query.
     let model: String?
 
-    /// The usable ones among the targets that can be told apart. A warning tells what is left out, without secrets.
+    /// The targets that are usable and distinguishable. For each that is left out there is a warning, without secrets.
     static func requests(for targets: [EngineTarget]) -> (requests: [TargetRequest], warnings: [String]) {
         var requests: [TargetRequest] = []
         var warnings: [String] = []
@@ -28,8 +28,8 @@ struct TargetRequest: Sendable, Equatable {
                 }
                 guard identities.insert(request.identity).inserted else {
                     warnings.append(
-                        "Another engine at \(request.endpoint) is not polled: its figures could not be told from those of "
-                            + "the first; give one of them attributes of its own"
+                        "A second engine at \(request.endpoint) is not polled: its metrics could not be told apart from those "
+                            + "of the first; set different attributes"
                     )
                     continue
                 }
@@ -49,7 +49,7 @@ struct TargetRequest: Sendable, Equatable {
         let model = parts?.queryItems?.first { $0.name == "model" }?.value
         let path = parts?.percentEncodedPath
         var attributes = target.attributes
-        // As a router, llama.cpp serves every model's metrics on one path.
+        // As a router, llama.cpp serves the metrics of all models on one path.
         if let model, attributes["model"] == nil { attributes["model"] = model }
 
         self.endpoint = endpoint
@@ -77,7 +77,7 @@ struct TargetRequest: Sendable, Equatable {
         self.headers = headers
     }
 
-    /// Whatever decides which page the server sends.
+    /// Everything that determines which page the server sends.
     private var pageKey: [String] {
         [endpoint.urlWithUserInfo.absoluteString] + headers.flatMap { [$0.name, $0.value] }
     }
@@ -92,12 +92,12 @@ struct TargetRequest: Sendable, Equatable {
     /// The metrics page.
     var page: HTTPRequest { HTTPRequest(endpoint: endpoint, headers: headers) }
 
-    /// A path beside the metrics page, also behind a proxy that serves the engine under a path of its own.
+    /// A path beside the metrics page, also behind a proxy that serves the engine under some path.
     ///
-    /// The query goes along: llama.cpp as a router wants to know for which model on every path.
+    /// The query is kept: as a router, llama.cpp needs the model on every path.
     func sibling(_ path: String) -> HTTPRequest {
         let own = endpoint.path
-        // Some servers want `/metrics/`.
+        // Some servers use `/metrics/`.
         let page = own.hasSuffix("/") ? own.dropLast() : own[...]
         let base = page.hasSuffix("/metrics") ? page.dropLast("/metrics".count) : ""
         return HTTPRequest(endpoint: endpoint.replacingPath(base + path, keepingQuery: true), headers: headers)

@@ -1,6 +1,6 @@
-// Reads one line of a Prometheus page from left to right; never reads past its end.
+// Reads one line of a Prometheus page from left to right, never past its end.
 
-/// A place in a line of bytes. Every step checks the end of the line.
+/// A position in a line of bytes. Every step checks the end of the line.
 struct LineCursor {
     private let line: UnsafeBufferPointer<UInt8>
     private(set) var position = 0
@@ -20,7 +20,7 @@ struct LineCursor {
         if position < line.count { position += 1 }
     }
 
-    /// Passes over spaces and tabs.
+    /// Skips spaces and tabs.
     mutating func skipBlanks() {
         while let byte = current, byte == .space || byte == .tab { position += 1 }
     }
@@ -30,14 +30,14 @@ struct LineCursor {
         while let byte = current, !condition(byte) { position += 1 }
     }
 
-    /// Passes over `byte` if it is the next one.
+    /// Skips `byte` if it comes next.
     mutating func take(_ byte: UInt8) -> Bool {
         guard current == byte else { return false }
         position += 1
         return true
     }
 
-    /// Passes over `text` if it comes next.
+    /// Skips `text` if it comes next.
     mutating func take(_ text: [UInt8]) -> Bool {
         guard line.count - position >= text.count else { return false }
         for index in text.indices where line[position + index] != text[index] { return false }
@@ -45,7 +45,7 @@ struct LineCursor {
         return true
     }
 
-    /// Passes over everything up to the next blank, and returns it.
+    /// Skips everything up to the next blank and returns it.
     mutating func takeWord() -> Slice<UnsafeBufferPointer<UInt8>> {
         let start = position
         advance { $0 == .space || $0 == .tab }

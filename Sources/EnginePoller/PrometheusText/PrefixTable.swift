@@ -1,10 +1,10 @@
-// Finds out quickly that a line is of no interest.
+// Finds quickly which of several texts a line begins with, if any.
 
-/// A set of texts, looked up by the bytes at a place in a line.
+/// A set of texts, searched at a position in a line.
 struct PrefixTable: Sendable {
     private typealias Entry = (text: String, bytes: [UInt8])
 
-    /// By first byte: most lines of a page are done with after one look.
+    /// By first byte, so that most lines need one comparison.
     private let entries: [[Entry]]
 
     init(_ texts: [String]) {
@@ -16,7 +16,7 @@ struct PrefixTable: Sendable {
         self.entries = entries
     }
 
-    /// Passes over one of the texts if it stands at the cursor and the byte after it satisfies `next`.
+    /// Skips one of the texts if it is at the cursor and `next` accepts the byte after it.
     func take(from cursor: inout LineCursor, where next: (UInt8?) -> Bool) -> String? {
         guard let first = cursor.current else { return nil }
         for entry in entries[Int(first)] {

@@ -1,11 +1,11 @@
-// What the parser hands over: one line of a Prometheus page that was asked for.
+// The parser's result: one requested line of a Prometheus page.
 
-/// One sample of a metric, with the labels that were asked for.
+/// One sample of a metric, with the requested labels.
 struct PrometheusSample: Equatable {
     /// The metric's whole name.
     var name: String
-    /// The values of the labels that the parser was asked for and that the line has, unescaped.
+    /// The values of the requested labels that the line has, unescaped.
     var labels: [String: String] = [:]
-    /// Always finite: a sample that is not a number is none.
+    /// Always finite; samples without a finite number are skipped.
     var value: Double
 }

@@ -4,9 +4,9 @@ import Foundation
 
 /// Reads the samples of certain metrics from a page in the Prometheus text format 0.0.4 or OpenMetrics 1.0.
 ///
-/// Works on the page's bytes: a line that is not asked for costs the search for its end and a comparison of its first
-/// bytes, and nothing is allocated for it. A line that breaks the format costs that line. Exemplars and timestamps are
-/// read over; comments tell only that a family exists.
+/// Works on the page's bytes. A line that was not requested costs the search for its end and a comparison of its first
+/// bytes, without an allocation. A malformed line costs only that line. Exemplars and timestamps are skipped; comments
+/// only show that a family exists.
 ///
 /// https://prometheus.io/docs/instrumenting/exposition_formats/
 struct PrometheusTextParser: Sendable {
@@ -15,20 +15,20 @@ struct PrometheusTextParser: Sendable {
     private let labels: PrefixTable
 
     /// - Parameters:
-    ///   - metrics: the whole names of the samples to read.
-    ///   - families: beginnings of names; it is noted which of them occur.
-    ///   - labels: the labels of which to keep the values.
+    ///   - metrics: the full names of the samples to read.
+    ///   - families: prefixes of names, whose occurrence is noted.
+    ///   - labels: the labels whose values are kept.
     init(metrics: [String], families: [String] = [], labels: [String] = []) {
         self.metrics = PrefixTable(metrics)
         self.families = PrefixTable(families)
         self.labels = PrefixTable(labels)
     }
 
-    /// What was found in a page.
+    /// The requested content of a page.
     struct Page {
         /// In the order of the page.
         var samples: [PrometheusSample] = []
-        /// Which of the families' beginnings some name has.
+        /// The requested prefixes that occur.
         var families: Set<String> = []
     }
 
@@ -79,7 +79,7 @@ struct PrometheusTextParser: Sendable {
         if let family = families.take(from: &start, where: { _ in true }) { result.families.insert(family) }
     }
 
-    /// Passes over the line's name if it is one that was asked for, as a whole: `requests` is not `requests_total`.
+    /// Skips the line's name if it was requested in full: `requests` does not match `requests_total`.
     private func takeMetricName(_ cursor: inout LineCursor) -> String? {
         metrics.take(from: &cursor) { next in next == .leftBrace || next == .space || next == .tab }
     }
@@ -88,10 +88,10 @@ struct PrometheusTextParser: Sendable {
     private static let helpComment = Array("# HELP ".utf8)
 }
 
-// MARK: - What follows a name
+// MARK: - Labels and values
 
 extension PrometheusTextParser {
-    /// `{name="value",...}` or nothing; nil if it breaks the format.
+    /// `{name="value",...}` or nothing; nil if it is malformed.
     private func takeLabels(_ cursor: inout LineCursor) -> [String: String]? {
         cursor.skipBlanks()
         var result: [String: String] = [:]
@@ -120,7 +120,7 @@ extension PrometheusTextParser {
         return true
     }
 
-    /// The bytes between two quotes, as they are written.
+    /// The bytes between two quotes, still escaped.
     private func takeQuoted(_ cursor: inout LineCursor) -> Slice<UnsafeBufferPointer<UInt8>>? {
         guard cursor.take(.quote) else { return nil }
         let start = cursor.position
@@ -135,7 +135,7 @@ extension PrometheusTextParser {
         }
     }
 
-    /// `\\`, `\"` and `\n` are what the format knows; before any other byte a backslash stands for itself.
+    /// The format has `\\`, `\"` and `\n`; before any other byte, a backslash is a backslash.
     private func unescaped(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String {
         guard bytes.contains(.backslash) else { return String(decoding: bytes, as: UTF8.self) }
         var result: [UInt8] = []
@@ -154,15 +154,15 @@ extension PrometheusTextParser {
         return String(decoding: result, as: UTF8.self)
     }
 
-    /// A finite number; nil for `NaN`, `+Inf` and whatever else C libraries print, and for what is no number.
+    /// A finite number; nil for `NaN`, `+Inf` and anything else.
     private func takeValue(_ cursor: inout LineCursor) -> Double? {
         cursor.skipBlanks()
-        // Up to fifteen bytes fit into a string without an allocation. Only samples that were asked for get here.
+        // Strings of up to fifteen bytes need no allocation. Only requested samples get here.
         guard let value = Double(String(decoding: cursor.takeWord(), as: UTF8.self)), value.isFinite else { return nil }
         return value
     }
 
-    /// Nothing, a timestamp, an exemplar, or both: a line with anything else is damaged, and so may be its value.
+    /// Nothing, a timestamp, an exemplar, or both. In a line with anything else, the value may be damaged too.
     private func isRestWellFormed(_ cursor: inout LineCursor) -> Bool {
         cursor.skipBlanks()
         if let next = cursor.current, next != .hash {

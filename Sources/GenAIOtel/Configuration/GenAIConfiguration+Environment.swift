@@ -1,4 +1,4 @@
-// How each setting is read from the environment (OpenTelemetry environment-variable specification).
+// Reads the settings from the environment (OpenTelemetry environment-variable specification).
 
 import EnginePoller
 import Foundation
@@ -31,7 +31,7 @@ extension GenAIConfiguration {
         warnings = reader.warnings
     }
 
-    /// As the resource semantic conventions prescribe it.
+    /// The default of the resource semantic conventions.
     static var defaultServiceName: String { "unknown_service:\(ProcessInfo.processInfo.processName)" }
 
     private static let logLevels: KeyValuePairs<String, LogLevel?> = [
@@ -52,7 +52,7 @@ extension GenAIConfiguration {
                     name,
                     "names \"prometheus\": serve prometheusText() from a route of the application instead"
                 )
-            default: reader.warn(name, "names \(quoted(word)), none of otlp, console, none")
+            default: reader.warn(name, "names \(quoted(word)), not one of otlp, console, none")
             }
         }
         return result.isEmpty && !words.contains("none") ? [.otlp] : result
@@ -105,7 +105,7 @@ extension OTLPConfiguration {
 }
 
 extension EnvironmentReader {
-    /// The first of several variables that gives a value.
+    /// The value of the first variable that has one.
     fileprivate mutating func first<Value>(
         _ names: String...,
         read: (inout EnvironmentReader, String) -> Value?

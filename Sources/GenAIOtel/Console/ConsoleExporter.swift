@@ -2,8 +2,8 @@
 
 import Foundation
 
-/// Writes one block of text per export to standard output, which may keep its thread waiting: a terminal that is held, or
-/// a pipe that nobody reads. What nobody reads is dropped without a word.
+/// Writes one block of text per export to standard output. A paused terminal or an unread pipe blocks its thread;
+/// exports beyond the limits are then dropped silently.
 struct ConsoleExporter: SnapshotExporter {
     let limits = ExportQueue.Limits(exports: 8, bytes: 16 * 1024 * 1024)
     private let serviceName: String
@@ -26,7 +26,7 @@ struct ConsoleExporter: SnapshotExporter {
         return Export(number: number, time: snapshot.time, body: Array(text.utf8), points: snapshot.pointCount)
     }
 
-    /// A block is one write, so that it stays together among the application's own output.
+    /// A block is one write, so that the application's output does not interrupt it.
     func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome {
         (try? write(export.body)) == nil ? .refused : .delivered(rejectedPoints: 0)
     }
@@ -55,7 +55,7 @@ struct ConsoleExporter: SnapshotExporter {
         }
     }
 
-    /// The buckets would be more than a person reads.
+    /// Without the buckets, which are too many for a person to read.
     private static func value(_ point: HistogramPoint) -> String {
         let range = point.range.map { ", min \($0.lowerBound), max \($0.upperBound)" } ?? ""
         let mean = point.count > 0 ? ", mean \(point.sum / Double(point.count))" : ""

@@ -1,4 +1,4 @@
-// How numbers are written.
+// Appends numbers.
 
 extension TextWriter {
     /// Appends a decimal integer.
@@ -7,17 +7,17 @@ extension TextWriter {
         digits(UInt64(value.magnitude))
     }
 
-    /// Appends the shortest decimal number that reads back as the same double. The value must be finite.
+    /// Appends the shortest decimal number that parses to the same double. The value must be finite.
     ///
-    /// - Parameter isWhole: whether whole numbers have no `.0`.
+    /// - Parameter isWhole: whether to write whole numbers without `.0`.
     mutating func double(_ value: Double, wholeWithoutPoint isWhole: Bool = false) {
-        assert(value.isFinite, "neither JSON nor this function has a text for NaN and infinity")
+        assert(value.isFinite, "NaN and infinity have no JSON text")
         value.write(to: &self)
         if isWhole { removeSuffix(".0") }
     }
 
     private mutating func digits(_ value: UInt64) {
-        // From the last digit to the first, because that is how they come.
+        // From the last digit to the first.
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { buffer in
             var start = buffer.count
             var rest = value

@@ -1,13 +1,12 @@
-// Where encoders write: memory of a fixed size, so that a token costs a comparison and a copy.
+// The output of encoders: memory of a fixed size, so that a token costs a comparison and a copy.
 
-/// Appends UTF-8 text to memory that was set aside for all of it.
+/// Appends UTF-8 text to memory that was reserved for all of it.
 ///
-/// What does not fit is counted instead of written, and ``bytes(capacity:_:)`` begins again with as much memory as was
-/// counted. An array that grows checks at each token whether it is shared and has room: 10 000 points take 1.9 ms with
-/// one, and 0.64 ms so.
+/// What does not fit is only counted; ``bytes(capacity:_:)`` then starts over with the counted size. This is much
+/// faster than a growing array, which checks at each token whether it is shared and has room.
 struct TextWriter {
     private let memory: UnsafeMutableBufferPointer<UInt8>
-    /// How many bytes the text has, those that did not fit included.
+    /// The size of the text in bytes, including what did not fit.
     private(set) var count = 0
 
     private init(_ memory: UnsafeMutableBufferPointer<UInt8>) {
@@ -17,8 +16,8 @@ struct TextWriter {
     /// The text that `write` writes.
     ///
     /// - Parameters:
-    ///   - capacity: in bytes, rather too much: if it is too little, `write` is called twice.
-    ///   - write: must write the same when it is called again.
+    ///   - capacity: in bytes, rather too many: if there are too few, `write` is called twice.
+    ///   - write: must write the same text at each call.
     static func bytes(capacity: Int, _ write: (inout TextWriter) -> Void) -> [UInt8] {
         var needed = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { memory, count in
@@ -40,7 +39,7 @@ struct TextWriter {
         return needed <= available ? text : string(capacity: needed, write)
     }
 
-    /// - Returns: how many bytes the text has.
+    /// - Returns: the size of the text in bytes.
     private static func fill(_ memory: UnsafeMutableBufferPointer<UInt8>, _ write: (inout TextWriter) -> Void) -> Int {
         var writer = TextWriter(memory)
         write(&writer)
@@ -79,7 +78,7 @@ extension TextWriter {
         count += bytes.count
     }
 
-    /// Appends once more what was written before.
+    /// Appends a part of the earlier text again.
     mutating func repeatText(_ range: Range<Int>) {
         guard range.upperBound <= memory.count else {
             count += range.count
@@ -88,7 +87,7 @@ extension TextWriter {
         append(UnsafeBufferPointer(rebasing: memory[range]))
     }
 
-    /// Takes a text back, if it was the last that was written and there was room for it.
+    /// Removes a text from the end, if it is there and did fit.
     mutating func removeSuffix(_ text: StaticString) {
         let length = text.utf8CodeUnitCount
         guard length <= count, count <= memory.count else { return }
@@ -96,14 +95,14 @@ extension TextWriter {
         if end.elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: length)) { count -= length }
     }
 
-    /// Appends elements with something between them.
+    /// Appends elements with a separator between them.
     @inline(__always)
     mutating func list<Element>(
         _ elements: [Element],
         separator: StaticString = ",",
         _ append: (inout TextWriter, borrowing Element) -> Void
     ) {
-        // By position: a loop over the elements would retain and release what each of them refers to.
+        // By position: a loop over the elements would retain and release each of them.
         elements.withUnsafeBufferPointer { elements in
             for position in elements.indices {
                 if position > 0 { self.append(separator) }
@@ -116,17 +115,16 @@ extension TextWriter {
 extension TextWriter: TextOutputStream {
     mutating func write(_ text: String) { append(text) }
 
-    /// What the standard library calls for numbers, if there is such a function: a string for each took 17 ns more of 132
-    /// for a point.
+    /// The standard library calls this for numbers if it exists; otherwise it makes a string for each.
     mutating func _writeASCII(_ bytes: UnsafeBufferPointer<UInt8>) { append(bytes) }
 }
 
 extension String {
-    /// The bytes where they are, without retaining the string.
+    /// The bytes in place, without retaining the string.
     @inline(__always)
     func withUTF8Bytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
         if let result = utf8.withContiguousStorageIfAvailable(body) { return result }
-        // Only strings that belong to Objective-C have no such storage.
+        // Only bridged Objective-C strings have no contiguous storage.
         var copy = self
         return copy.withUTF8(body)
     }

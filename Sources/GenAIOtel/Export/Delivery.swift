@@ -1,22 +1,22 @@
-// What the threads of one exporter do, and what others can learn of it.
+// Delivers the exports of one exporter, for its threads and for those who wait for an outcome.
 
-/// Has snapshots encoded by an exporter, keeps them in a queue, and has them delivered.
+/// Encodes snapshots through an exporter, keeps them in a queue and delivers them.
 final class Delivery: Sendable {
     private struct State {
         var queue: ExportQueue
-        /// Nil while nothing is being delivered.
+        /// Nil if no delivery is running.
         var round: Round?
     }
 
-    /// One pass over what waits.
+    /// One pass over the waiting exports.
     private struct Round {
         var begin: ContinuousClock.Instant
-        /// Whether somebody waits for one of its outcomes.
+        /// Whether anybody waits for one of its outcomes.
         var isExpected: Bool
         var cancellation: Cancellation
     }
 
-    /// A younger round is not broken off: a collector may be slow.
+    /// A round is not broken off earlier, because collectors may be slow.
     private static let shortestRound: Duration = .seconds(1)
 
     private let exporter: any SnapshotExporter
@@ -24,7 +24,7 @@ final class Delivery: Sendable {
     private let timeSource: any TimeSource
     private let state: Monitor<State>
 
-    /// - Parameter timeout: the longest that one round may take.
+    /// - Parameter timeout: the time limit of one round.
     init(_ exporter: any SnapshotExporter, timeout: Duration, timeSource: any TimeSource) {
         self.exporter = exporter
         self.timeout = timeout
@@ -38,10 +38,10 @@ final class Delivery: Sendable {
         return result
     }
 
-    /// The number of the snapshot that is taken next.
+    /// The number of the next snapshot.
     func nextNumber() -> Int { state.mutate { $0.queue.nextNumber() } }
 
-    /// Has a snapshot encoded, on the calling thread, and keeps it until it is delivered. Waits for nobody.
+    /// Encodes a snapshot on the calling thread and keeps it until it is delivered. Does not block.
     func accept(_ snapshot: MetricSnapshot, number: Int) {
         do {
             guard let export = try exporter.encode(snapshot, number: number) else {
@@ -53,14 +53,14 @@ final class Delivery: Sendable {
         }
     }
 
-    /// Delivers what was accepted so far, oldest first, on the calling thread, up to the first that can't be delivered.
+    /// Delivers the waiting exports on the calling thread, oldest first, up to the first that can't be delivered.
     ///
     /// - Parameter stop: cancels the delivery.
     func deliver(_ stop: Cancellation) {
         let cancellation = Cancellation()
         let deadline = state.mutate { state in
             let begin = timeSource.now
-            // Who waits no longer does not shorten the round.
+            // A waiter whose deadline has passed does not shorten the round.
             let expected = state.queue.beginRound().flatMap { $0 > begin ? $0 : nil }
             state.round = Round(begin: begin, isExpected: expected != nil, cancellation: cancellation)
             return min(expected ?? begin + timeout, begin + timeout)
@@ -78,13 +78,13 @@ final class Delivery: Sendable {
         }
     }
 
-    /// Gives up what waits; nothing is kept from now on.
+    /// Drops the waiting exports and keeps nothing from now on.
     func close() {
         update { $0.close() }
         exporter.close()
     }
 
-    /// Changes the queue, and tells the exporter what had to be dropped.
+    /// Changes the queue and tells the exporter what was dropped.
     private func update(_ change: (inout ExportQueue) -> [Export]) {
         let (dropped, isClosed) = state.mutate { (change(&$0.queue), $0.queue.isClosed) }
         guard !dropped.isEmpty else { return }
@@ -98,9 +98,9 @@ final class Delivery: Sendable {
         }
     }
 
-    // MARK: For those who wait
+    // MARK: Waiting for an outcome
 
-    /// Announces that somebody waits for the outcome of the next snapshot; to be followed by ``outcome(of:until:)``.
+    /// Registers a waiter for the outcome of the next snapshot. ``outcome(of:until:)`` must follow.
     ///
     /// - Returns: the snapshot's number.
     func expectNext(by deadline: ContinuousClock.Instant) -> Int {
@@ -122,7 +122,7 @@ final class Delivery: Sendable {
         timeSource.wait(on: state, until: deadline) { $0.queue.hasBegun(number) ? true : nil } ?? false
     }
 
-    /// Waits for the outcome of a snapshot that was expected; false if it is not known at the deadline.
+    /// Waits for the outcome of a registered snapshot; false if it is unknown at the deadline.
     func outcome(of number: Int, until deadline: ContinuousClock.Instant) -> Bool {
         defer { state.mutate { $0.queue.forget(number) } }
         return timeSource.wait(on: state, until: deadline) { $0.queue.outcome(of: number) } ?? false

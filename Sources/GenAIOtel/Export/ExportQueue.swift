@@ -1,23 +1,23 @@
-// What becomes of an exporter's exports, from the number to the outcome.
+// The exports of one exporter, from their number to their outcome.
 
-/// The exports of one exporter: those that wait, oldest first and within limits, and the one that is in flight.
+/// The waiting exports of one exporter, oldest first and within limits, and the export in flight.
 ///
-/// A pure value without lock, clock or thread. Every snapshot has one number. Every export that was added is delivered, has
-/// failed, waits or is in flight. Deliveries come in rounds: a round tries what was there when it began, in order, up to the
-/// first export that can't be delivered.
+/// A pure value without lock, clock or thread. Every snapshot has one number. Every added export is delivered, has
+/// failed, waits or is in flight. Exports are delivered in rounds. A round tries the exports that were there when it
+/// began, in order, up to the first that can't be delivered.
 struct ExportQueue: Sendable {
-    /// What may wait, at most. The newest export waits for its first attempt whatever the limits are.
+    /// How much may wait. The newest export may always wait for its first attempt.
     struct Limits: Sendable {
-        /// Number of exports; 0 keeps none for a second attempt.
+        /// The most exports; with 0, none is kept for a second attempt.
         var exports: Int
-        /// Their bodies' size together.
+        /// The total size of their bodies.
         var bytes: Int
     }
 
-    /// An outcome that somebody waits for.
+    /// A snapshot whose outcome somebody waits for.
     struct Expectation: Sendable {
         var waiters = 0
-        /// When the last of them stops waiting.
+        /// When the last waiter gives up.
         var deadline: ContinuousClock.Instant
         var outcome: Bool?
     }
@@ -31,7 +31,7 @@ struct ExportQueue: Sendable {
     private var counts = ExportStatistics()
     /// Number of the newest snapshot.
     private var lastNumber = 0
-    /// The newest export that the current round, or the last one, tries.
+    /// The newest export of the current round, or of the last one.
     private var lastOfRound = 0
     private(set) var expectations: [Int: Expectation] = [:]
 
@@ -39,7 +39,7 @@ struct ExportQueue: Sendable {
         self.limits = limits
     }
 
-    /// Counts, but for the requests that were sent.
+    /// All counts except the requests.
     var statistics: ExportStatistics {
         var result = counts
         result.exportsBuffered = waiting.count
@@ -48,7 +48,7 @@ struct ExportQueue: Sendable {
 
     // MARK: Collecting
 
-    /// The number of the snapshot that is taken next.
+    /// The number of the next snapshot.
     mutating func nextNumber() -> Int {
         lastNumber += 1
         return lastNumber
@@ -56,7 +56,7 @@ struct ExportQueue: Sendable {
 
     /// Adds the newest export.
     ///
-    /// - Returns: the exports that are dropped because there is no room for them.
+    /// - Returns: the exports that were dropped for lack of room.
     mutating func add(_ export: Export) -> [Export] {
         guard !isClosed else { return fail([export]) }
         waiting.append(export)
@@ -64,10 +64,10 @@ struct ExportQueue: Sendable {
         return trim()
     }
 
-    /// Notes that a snapshot has nothing to deliver.
+    /// Records that a snapshot has nothing to deliver.
     mutating func skip(_ number: Int) { answer(number, true) }
 
-    /// Notes an export that can't be delivered at all.
+    /// Records an export that can never be delivered.
     mutating func reject(_ number: Int, points: Int) {
         counts.countDropped(points: points)
         answer(number, false)
@@ -77,22 +77,22 @@ struct ExportQueue: Sendable {
 
     /// Begins a round.
     ///
-    /// - Returns: when the last of those who wait for its outcomes stops waiting; nil if nobody waits.
+    /// - Returns: when the last waiter for one of its outcomes gives up; nil if nobody waits.
     mutating func beginRound() -> ContinuousClock.Instant? {
         lastOfRound = waiting.last?.number ?? lastOfRound
         return waiting.compactMap { expectations[$0.number] }.filter { $0.outcome == nil }.map(\.deadline).max()
     }
 
-    /// Takes the round's next export in flight; nil if there is no more.
+    /// Puts the round's next export in flight; nil if there are no more.
     mutating func takeNext() -> Export? {
         guard inFlight == nil, let first = waiting.first, first.number <= lastOfRound else { return nil }
         inFlight = removeFirst()
         return first
     }
 
-    /// Notes what has become of the export in flight. One that may be delivered later is the oldest again.
+    /// Records the outcome of the export in flight. If it may be delivered later, it becomes the first again.
     ///
-    /// - Returns: the exports that are dropped because they can't be kept.
+    /// - Returns: the exports that were dropped because they can't be kept.
     mutating func settle(_ outcome: ExportOutcome) -> [Export] {
         guard let export = inFlight else { return [] }
         inFlight = nil
@@ -113,12 +113,12 @@ struct ExportQueue: Sendable {
         }
     }
 
-    /// Ends a round: who waits for an export that it left behind is told so.
+    /// Ends a round. Waiters for exports that it did not deliver get the outcome false.
     mutating func endRound() {
         for export in waiting.prefix(while: { $0.number <= lastOfRound }) { answer(export.number, false) }
     }
 
-    /// Drops what waits. The export in flight is settled by whoever delivers it.
+    /// Drops the waiting exports. The export in flight is settled by the thread that delivers it.
     mutating func close() -> [Export] {
         isClosed = true
         byteCount = 0
@@ -128,7 +128,7 @@ struct ExportQueue: Sendable {
 
     // MARK: Waiting for an outcome
 
-    /// Notes that somebody waits for the outcome of the next snapshot; to be followed by ``forget(_:)``.
+    /// Registers a waiter for the outcome of the next snapshot. ``forget(_:)`` must follow.
     ///
     /// - Returns: its number.
     mutating func expectNext(by deadline: ContinuousClock.Instant) -> Int {
@@ -140,16 +140,16 @@ struct ExportQueue: Sendable {
         return number
     }
 
-    /// Whether an expected snapshot's export is being tried, has been, or never will be.
+    /// Whether a round with an expected snapshot has begun, or its outcome is known already.
     func hasBegun(_ number: Int) -> Bool { number <= lastOfRound || outcome(of: number) != nil }
 
-    /// Whether an expected snapshot was delivered by the first round that tried it; nil while that is open.
+    /// Whether the first round with an expected snapshot delivered it; nil while that is unknown.
     func outcome(of number: Int) -> Bool? {
         if let outcome = expectations[number]?.outcome { return outcome }
         return isClosed && inFlight?.number != number ? false : nil
     }
 
-    /// Notes that one waiter less waits for an outcome.
+    /// Removes one waiter for an outcome.
     mutating func forget(_ number: Int) {
         expectations[number]?.waiters -= 1
         if expectations[number]?.waiters == 0 { expectations[number] = nil }
@@ -166,7 +166,7 @@ struct ExportQueue: Sendable {
         return exports
     }
 
-    /// Drops the oldest exports beyond the limits, but never the newest, which has not been tried.
+    /// Drops the oldest exports beyond the limits, but never the newest, which may not have been tried.
     private mutating func trim() -> [Export] {
         var dropped: [Export] = []
         while waiting.count > max(limits.exports, 1) || (byteCount > limits.bytes && waiting.count > 1) {

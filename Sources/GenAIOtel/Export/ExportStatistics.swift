@@ -1,26 +1,31 @@
-// What has become of the exports so far.
+// Counts of the exports so far.
 
 /// Counts of exports since `instrument()`. With several exporters, their sum.
 ///
-/// An export is one snapshot of all metrics. Each is delivered, has failed, waits in the outage buffer or is under way.
+/// An export is one snapshot of all metrics. Each is delivered, has failed, waits in the outage buffer or is in flight.
+///
+/// ```swift
+/// let statistics = instrumentation.exportStatistics
+/// print(statistics.exportsDelivered, statistics.exportsFailed, statistics.exportsBuffered)
+/// ```
 public struct ExportStatistics: Sendable, Equatable {
-    /// Requests sent, repetitions included.
+    /// Requests sent, including retries.
     public internal(set) var requestsSent = 0
     /// Exports that were delivered.
     public internal(set) var exportsDelivered = 0
-    /// Exports that were given up: refused by the collector, or dropped because they could not be kept any longer.
+    /// Exports that were given up: refused by the collector, or dropped for lack of room or time.
     public internal(set) var exportsFailed = 0
-    /// Exports that wait now for their turn or for the collector to come back.
+    /// Exports that are waiting for delivery.
     public internal(set) var exportsBuffered = 0
-    /// Points that arrived.
+    /// Points that were delivered.
     public internal(set) var pointsDelivered = 0
-    /// Points that the receiver rejected out of an export that it accepted (OTLP's partial success).
+    /// Points that the receiver rejected in exports that it accepted (OTLP's partial success).
     public internal(set) var pointsRejected = 0
     /// Points of exports that were given up.
     public internal(set) var pointsDropped = 0
 
     mutating func countDelivered(points: Int, rejected: Int) {
-        // A receiver can claim to have rejected more than it was sent.
+        // A receiver may claim to have rejected more points than it was sent.
         let rejected = min(rejected, points)
         exportsDelivered += 1
         pointsDelivered += points - rejected

@@ -1,7 +1,7 @@
-// Collects and exports at an interval, and whenever it is asked to.
+// Collects and exports at an interval and on request.
 
-/// A thread that collects at each interval (metrics SDK specification, "Periodic exporting MetricReader"), and for each
-/// exporter one that delivers what was collected: whoever is slow or away holds up neither collecting nor another exporter.
+/// One thread collects at each interval (metrics SDK specification, "Periodic exporting MetricReader"). Each exporter
+/// has its own thread for deliveries, so that a slow receiver delays neither collecting nor another exporter.
 final class PeriodicExporter: Sendable {
     /// One exporter.
     private struct Lane: Sendable {
@@ -9,10 +9,10 @@ final class PeriodicExporter: Sendable {
         let thread: RepeatingThread
     }
 
-    /// While exports wait for a collector that is away, it is tried again after this time, if not before for a new export.
+    /// While exports wait for an unreachable collector, it is tried again after this time or with a new export.
     static let outageRetryInterval: Duration = .seconds(15)
 
-    /// The least time that a thread is given to end.
+    /// The shortest time that threads get to end.
     private static let shortestEnd: Duration = .milliseconds(50)
 
     private let lanes: [Lane]
@@ -21,8 +21,8 @@ final class PeriodicExporter: Sendable {
     private let timeSource: any TimeSource
 
     /// - Parameters:
-    ///   - timeout: the longest that one export may take.
-    ///   - takeSnapshot: called on the collecting thread, at last on the one that shuts down.
+    ///   - timeout: the time limit of one export.
+    ///   - takeSnapshot: called on the collecting thread, and at the end on the thread that shuts down.
     init(
         exporters: [any SnapshotExporter],
         interval: Duration,
@@ -65,33 +65,33 @@ final class PeriodicExporter: Sendable {
 
     /// Starts the threads; does nothing after ``shutdown(timeout:)``.
     ///
-    /// - Returns: whether the system had threads for all.
+    /// - Returns: false if the system could not start all threads.
     @discardableResult
     func start() -> Bool {
         lanes.reduce(collecting.start()) { $1.thread.start() && $0 }
     }
 
-    /// Exports what there is now, after whatever waits to be delivered, and waits for the outcome.
+    /// Exports the current values, after the exports that are waiting, and waits for the outcome.
     ///
-    /// A delivery that is under way, that nobody waits for and that does not end within half the time, is broken off and begun
-    /// again, over a new connection.
+    /// If a delivery that nobody waits for is running and does not end within half the time, it is broken off and
+    /// repeated over a new connection.
     ///
-    /// - Returns: whether the snapshot was delivered before the timeout; false if the threads do not run.
+    /// - Returns: whether the snapshot was delivered in time; false if the threads do not run.
     func flush(timeout: Duration) -> Bool {
         guard collecting.isRunning else { return false }
         return export(timeout: timeout.withinAYear, collect: collecting.wake)
     }
 
-    /// Exports a last time and ends the threads. What can't be delivered by then is dropped.
+    /// Exports a last time and ends the threads. What is not delivered by then is dropped.
     ///
     /// - Returns: whether the last snapshot was delivered and the threads have ended.
     func shutdown(timeout: Duration) -> Bool {
         let timeout = timeout.withinAYear
         let deadline = timeSource.now + timeout
-        // Collecting ends first, so that no snapshot is taken after the last one that is delivered.
+        // Collecting ends first, so that no other snapshot follows the last one.
         collecting.close()
         let hasCollectingEnded = collecting.stop(timeout: max(timeout / 2, Self.shortestEnd))
-        // The last tenth is for ending the threads: what is still under way then is cancelled, which takes a moment.
+        // The last tenth is for ending the threads: cancelling what is still running takes a moment.
         let isDelivered =
             hasCollectingEnded && export(timeout: timeSource.now.duration(to: deadline) * 0.9, collect: collectOnce)
         for lane in lanes { lane.thread.close() }

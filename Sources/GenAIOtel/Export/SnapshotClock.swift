@@ -1,9 +1,9 @@
-// The time that snapshots are stamped with.
+// The time stamps of snapshots.
 
-/// Gives each snapshot its time: the date, but never the same or an earlier one again.
+/// Gives each snapshot the current date, but always later than the one before.
 ///
-/// Backends refuse a request whose time went back, and Prometheus, which counts milliseconds, also one with another value
-/// at the same time. So two snapshots are at least a millisecond apart, also while a clock that was set back catches up.
+/// Backends refuse a request whose time goes back. Prometheus, which counts in milliseconds, also refuses another value
+/// at the same time. So snapshots are at least a millisecond apart, even after the clock was set back.
 struct SnapshotClock: Sendable {
     private static let smallestStep: UInt64 = 1_000_000
 

@@ -1,10 +1,10 @@
-// Compresses request bodies with the system's zlib, which is loaded when it is first needed.
+// Compresses request bodies with the system's zlib, loaded when first needed.
 
 import Foundation
 
 /// gzip (RFC 1952) through libz.
 ///
-/// Loaded at run time, so that a program without compression needs no libz.
+/// Loaded at run time, so that programs without compression need no libz.
 struct Gzip: Sendable {
     private typealias VersionFunction = @convention(c) () -> UnsafePointer<CChar>?
     private typealias InitFunction =
@@ -35,11 +35,11 @@ struct Gzip: Sendable {
         }
     }
 
-    /// The input as one gzip member; nil if zlib refuses, which means that it has no memory.
+    /// The input as one gzip member; nil if zlib has no memory.
     func compress(_ input: [UInt8]) -> [UInt8]? {
         guard let count = UInt32(exactly: input.count) else { return nil }
         var stream = ZStream()
-        // zlib compares the size of the structure with its own and refuses if they differ, so a wrong layout shows here.
+        // zlib fails here if the size of its structure is another, so a wrong layout is noticed.
         let size = Int32(MemoryLayout<ZStream>.size)
         guard initialize(&stream, Self.level, 8, 15 + 16, 8, 0, version(), size) == 0 else { return nil }
         defer { _ = end(&stream) }

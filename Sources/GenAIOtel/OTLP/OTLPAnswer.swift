@@ -1,20 +1,20 @@
-// What a collector's answer to an export means.
+// The meaning of a collector's answer to an export.
 
 import Foundation
 
 /// The meaning of an answer, or of its absence (OTLP specification, "OTLP/HTTP Response").
 enum OTLPAnswer: Equatable {
-    /// Accepted, all but `rejectedPoints`; `message` is the collector's remark, if it made one.
+    /// Accepted, except for `rejectedPoints`. `message` is the collector's own message, if any.
     case delivered(rejectedPoints: Int, message: String?)
-    /// To be sent again, at the earliest after `delay` if the collector said so.
+    /// To be sent again, after `delay` if the collector asked for one.
     case retryable(reason: String, delay: Duration?)
     /// Not accepted, and never will be.
     case refused(reason: String)
 
     /// - Parameters:
     ///   - now: the date, for a `Retry-After` that is a date.
-    ///   - secrets: what the request carried and no message may repeat; only asked for if there is something to repeat.
-    init(_ result: Result<HTTPResponse, HTTPFailure>, now: Date, secrets: @autoclosure () -> Secrets = Secrets()) {
+    ///   - secrets: those of the request, which no message may repeat.
+    init(_ result: Result<HTTPResponse, HTTPFailure>, now: Date, secrets: Secrets = Secrets()) {
         switch result {
         case .success(let response):
             self.init(response, now: now, secrets)
@@ -29,7 +29,7 @@ enum OTLPAnswer: Equatable {
         }
     }
 
-    private init(_ response: HTTPResponse, now: Date, _ secrets: () -> Secrets) {
+    private init(_ response: HTTPResponse, now: Date, _ secrets: Secrets) {
         switch response.status {
         case 200...299:
             self.init(accepted: response, secrets)
@@ -43,7 +43,7 @@ enum OTLPAnswer: Equatable {
         }
     }
 
-    private init(accepted response: HTTPResponse, _ secrets: () -> Secrets) {
+    private init(accepted response: HTTPResponse, _ secrets: Secrets) {
         let type = response.headers["content-type"]?.lowercased() ?? ""
         guard !response.body.isEmpty, !type.hasPrefix("application/x-protobuf") else {
             self = .delivered(rejectedPoints: 0, message: nil)
@@ -51,7 +51,7 @@ enum OTLPAnswer: Equatable {
         }
         let data = Data(response.body)
         guard let json = try? JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed) else {
-            // For instance a captive portal's page: whoever answered was no collector.
+            // Not a collector, but for instance a captive portal's page.
             self = .refused(
                 reason: "status \(response.status), but not from a collector\(Self.excerpt(of: response, secrets))"
             )
@@ -61,11 +61,11 @@ enum OTLPAnswer: Equatable {
         let message = partialSuccess?["errorMessage"] as? String
         self = .delivered(
             rejectedPoints: Self.count(partialSuccess?["rejectedDataPoints"]),
-            message: message?.isEmpty == false ? message.map(secrets().hidden) : nil
+            message: message?.isEmpty == false ? message.map(secrets.hidden) : nil
         )
     }
 
-    /// A 64-bit integer, which JSON carries as a string or a number; what is neither counts as none.
+    /// A 64-bit integer, which JSON has as a string or a number; 0 for anything else.
     private static func count(_ value: Any?) -> Int {
         switch value {
         case let text as String: Int(digits: text) ?? 0
@@ -74,11 +74,10 @@ enum OTLPAnswer: Equatable {
         }
     }
 
-    private static func excerpt(of response: HTTPResponse, _ secrets: () -> Secrets) -> String {
+    private static func excerpt(of response: HTTPResponse, _ secrets: Secrets) -> String {
         guard !response.body.isEmpty else { return "" }
-        let secrets = secrets()
         let type = response.headers["content-type"].map { quoted(secrets.hidden(in: $0), limit: 50) }
-        // Hidden before it is cut: half a secret is not to be seen either.
+        // Hide first, then cut: otherwise half of a secret could remain.
         let text = secrets.hidden(in: String(decoding: response.body.prefix(65_536), as: UTF8.self))
         return " (\(type ?? "no content type"): \(quoted(text)))"
     }

@@ -1,28 +1,27 @@
-// Exports snapshots over OTLP/HTTP, and sends them again if that makes sense.
+// Exports snapshots over OTLP/HTTP, with retries.
 
 import Foundation
 
 /// The OTLP/HTTP exporter, JSON encoding (OTLP specification 1.x, OpenTelemetry exporter specification).
 ///
-/// A snapshot is encoded and compressed when it is accepted, so that an outage neither holds up collecting nor keeps more in
-/// memory than what is sent.
+/// Encodes and compresses snapshots on arrival, so that an outage does not hold up collecting and keeps only bodies.
 final class OTLPHTTPExporter: SnapshotExporter {
     /// Compresses a body; nil if that fails.
     typealias Compressor = @Sendable ([UInt8]) -> [UInt8]?
 
     private struct State {
         var requestsSent = 0
-        /// Nil unless the collector has asked for a pause since it took the last export.
+        /// Nil unless the collector has asked for a pause since it accepted the last export.
         var throttledUntil: ContinuousClock.Instant?
     }
 
-    /// The longest that a server's Retry-After keeps later exports back: one wrong header must not silence a process.
+    /// The longest Retry-After that later exports respect: one wrong header must not silence a process.
     static let longestThrottle: Duration = .seconds(600)
 
     /// The largest body that is sent, before compression.
     static let bodyLimit = 64 * 1024 * 1024
 
-    /// The package's own product in front of the form that the exporter specification asks for.
+    /// The package's own product, then the product that the exporter specification requires.
     static let userAgent = "\(PackageInfo.userAgent) OTel-OTLP-Exporter-Swift/\(PackageInfo.version)"
 
     let limits: ExportQueue.Limits
@@ -39,12 +38,12 @@ final class OTLPHTTPExporter: SnapshotExporter {
     private let warnings: FailureLog
     private let losses: FailureLog
     private let state = Locked(State())
-    /// Nil where snapshots are sent as they are: cumulative.
+    /// Nil for cumulative temporality, where snapshots are sent as they are.
     private let deltaTemporality: Locked<DeltaTemporality>?
 
-    /// Throws if the endpoint can't be used or certificates are configured that can't be honoured.
+    /// Throws ``HTTPEndpoint/Invalid`` or ``TLSFiles/Unusable`` if the endpoint or certificate files can't be used.
     ///
-    /// - Parameter gzip: loads the compressor; nil where there is none.
+    /// - Parameter gzip: loads the compressor; nil if there is none.
     init(
         _ configuration: OTLPConfiguration,
         resource: Resource,
@@ -53,9 +52,16 @@ final class OTLPHTTPExporter: SnapshotExporter {
         timeSource: any TimeSource = SystemTimeSource(),
         gzip: () -> Compressor? = { Gzip()?.compress }
     ) throws {
-        endpoint = try configuration.validEndpoint()
-        transport = try configuration.transport(userAgent: Self.userAgent)
-        // No parameter after the type: Prometheus answers 400 to `; charset=utf-8`.
+        endpoint = try HTTPEndpoint(configuration.endpoint.absoluteString)
+        transport = try HTTPTransports.libcurlFirst(
+            userAgent: Self.userAgent,
+            tls: TLSFiles(
+                certificateAuthorities: configuration.certificateFile,
+                clientCertificate: configuration.clientCertificateFile,
+                clientKey: configuration.clientKeyFile
+            )
+        )
+        // Without a parameter: Prometheus answers 400 to `; charset=utf-8`.
         headers =
             configuration.headers.map { HTTPHeader($0.key, $0.value) }
             + [HTTPHeader("Content-Type", "application/json")]
@@ -108,19 +114,19 @@ final class OTLPHTTPExporter: SnapshotExporter {
         losses.failed(.warning, "\(what) dropped: \(reason)")
     }
 
-    /// The next delta covers the export's time too, if it has not been taken yet.
+    /// Makes the next delta cover the export's time too, if it has not been taken yet.
     private func takeBack(_ export: Export) {
         deltaTemporality?.withLock { $0.takeBack(time: export.time) }
     }
 
     // MARK: Sending (OTLP specification 1.x, "OTLP/HTTP Request" and following)
 
-    /// Sends the export until it has arrived, is refused, is cancelled, or there is no time for another attempt.
+    /// Sends the export until it is delivered, refused or cancelled, or there is no time for another attempt.
     func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome {
         let deadline = min(deadline, timeSource.now + timeout)
         func undelivered(_ reason: String) -> ExportOutcome {
             if cancellation.isCancelled {
-                // By a flush or the shutdown of this process: no failure of the collector.
+                // Cancelled by a flush or a shutdown: not a failure of the collector.
                 log.debug("Export to \(endpoint) was cancelled")
             } else {
                 failures.failed(.warning, "Export to \(endpoint) failed: \(reason)")
@@ -150,7 +156,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
                 guard pause(until: timeSource.now + delay, deadline, cancellation) else {
                     return undelivered("\(reason) (attempt \(attempts), no time for more)")
                 }
-                log.debug("Export to \(endpoint): \(reason); sent again after \(delay)")
+                log.debug("Export to \(endpoint): \(reason); retrying after \(delay)")
             }
         }
     }
@@ -169,7 +175,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
 
     private func delivered(_ rejected: Int, _ message: String?) {
         state.withLock { $0.throttledUntil = nil }
-        losses.succeeded("Exports are no longer lost")
+        losses.succeeded("Exports are no longer dropped")
         failures.succeeded("Export to \(endpoint) works again")
         let words = message.map { ": \(quoted($0, limit: 300))" } ?? ""
         if rejected > 0 {
@@ -183,7 +189,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
 
     /// Waits until `moment`, unless that is beyond the deadline.
     ///
-    /// - Returns: false if there is no time for another attempt, or nobody wants one any more.
+    /// - Returns: false if there is no time for another attempt, or it was cancelled.
     private func pause(
         until moment: ContinuousClock.Instant,
         _ deadline: ContinuousClock.Instant,
@@ -196,7 +202,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
         }
     }
 
-    /// A Retry-After binds the exports that follow too.
+    /// A Retry-After applies to later exports too.
     private func throttle(_ requested: Duration?) {
         guard let requested else { return }
         let until = timeSource.now + min(requested, Self.longestThrottle)

@@ -1,13 +1,14 @@
-// From a snapshot to the body of an OTLP/HTTP request in JSON.
+// Encodes a snapshot as the JSON body of an OTLP/HTTP request.
 
-/// Encodes snapshots as `ExportMetricsServiceRequest` in OTLP's JSON (OTLP specification 1.x, "JSON Protobuf Encoding").
+/// Encodes snapshots as `ExportMetricsServiceRequest` in OTLP's JSON (OTLP specification 1.x, "JSON Protobuf
+/// Encoding").
 ///
 /// A pure function of its input: no clock, no I/O.
 package struct OTLPJSONEncoder: Sendable {
     /// The instrumentation scope of every metric.
     package static let scopeName = "genai.server"
 
-    /// Resource and scope do not change: they are encoded once.
+    /// Resource and scope, which do not change, are encoded once.
     private let head: [UInt8]
 
     package init(resource: Resource) {
@@ -32,7 +33,7 @@ package struct OTLPJSONEncoder: Sendable {
         }
     }
 
-    /// In bytes, rather too much: with too little all is encoded twice.
+    /// In bytes, rather too many: if there are too few, everything is encoded twice.
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points): 512 + 160 * points.count
@@ -135,7 +136,7 @@ extension TextWriter {
         }
     }
 
-    /// What all kinds of points begin with.
+    /// The beginning of every kind of point.
     @inline(__always)
     private mutating func beginPoint(_ attributes: [Attribute], _ times: [UInt8]) {
         append("{")
@@ -173,7 +174,7 @@ extension TextWriter {
     }
 }
 
-/// What neighbouring points mostly have in common: it is written once and copied.
+/// Text that neighbouring points mostly share: it is encoded once and copied.
 private struct Repeated<Value: Equatable> {
     private var value: Value?
     private var bytes: [UInt8] = []

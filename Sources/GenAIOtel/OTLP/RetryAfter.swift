@@ -2,9 +2,9 @@
 
 import Foundation
 
-/// How long a server asks to be left alone.
+/// The pause that a server asks for.
 enum RetryAfter {
-    /// The delay that a header's value asks for, in either of its forms; nil if it is neither, 0 for a date in the past.
+    /// The delay in seconds or until a date; nil if the value is neither, 0 for a date in the past.
     static func delay(_ value: String, now: Date) -> Duration? {
         let text = value.trimmed()
         if !text.isEmpty, text.utf8.allSatisfy(\.isDigit) {
@@ -13,7 +13,7 @@ enum RetryAfter {
         return date(text).map { Duration.seconds($0.timeIntervalSince(now)).withinAYear }
     }
 
-    /// An IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. The two obsolete forms are not understood.
+    /// An IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`. The two obsolete forms are not supported.
     private static func date(_ text: String) -> Date? {
         let parts = text.split(separator: " ")
         guard

@@ -1,6 +1,6 @@
-// How long to wait before sending again.
+// The pause before a retry.
 
-/// Exponential back-off with jitter, or what the server asked for if that is longer.
+/// Exponential back-off with jitter, or the server's Retry-After if that is longer.
 struct RetryPolicy: Sendable {
     /// The pause after the first failure, before jitter.
     var firstDelay: Duration = .milliseconds(500)
@@ -9,10 +9,10 @@ struct RetryPolicy: Sendable {
     /// A number from 0 to 1, fresh at each call.
     var random: @Sendable () -> Double = { Double.random(in: 0...1) }
 
-    /// The pause after the given number of failures in a row (1 or more).
+    /// The pause after this number of consecutive failures (1 or more).
     ///
-    /// Half of the back-off is random, so that thousands of servers do not come back to a collector at the same moment. A
-    /// server that asks for less, such as with a date that its clock takes to be in the past, is not hurried.
+    /// Half of the back-off is random, so that thousands of servers do not retry at the same moment. A shorter
+    /// Retry-After, such as a date in the past because of a wrong clock, does not shorten it.
     func delay(afterFailures failures: Int, requested: Duration?) -> Duration {
         max(backOff(afterFailures: failures), requested ?? .zero)
     }

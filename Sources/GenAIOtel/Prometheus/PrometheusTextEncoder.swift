@@ -1,11 +1,11 @@
-// From a snapshot to the text that Prometheus scrapes.
+// Encodes a snapshot as text for Prometheus.
 
-/// Encodes snapshots in the Prometheus text format, version 0.0.4 (Prometheus documentation, "Exposition formats"; names by
-/// the OpenTelemetry specification, "Prometheus and OpenMetrics compatibility").
+/// Encodes snapshots in the Prometheus text format, version 0.0.4 (Prometheus documentation, "Exposition formats";
+/// names by the OpenTelemetry specification, "Prometheus and OpenMetrics compatibility").
 ///
-/// A pure function of its input. Gauges have no suffix for their unit, so that the names are those that users query.
+/// A pure function of its input. Gauges get no suffix for their unit, so that their names stay those that users query.
 package struct PrometheusTextEncoder: Sendable {
-    /// The resource does not change: it is encoded once.
+    /// The resource, which does not change, is encoded once.
     private let targetInfo: [UInt8]
 
     package init(resource: Resource) {
@@ -25,7 +25,7 @@ package struct PrometheusTextEncoder: Sendable {
         }
     }
 
-    /// Attributes whose keys become the same label name share it, their values joined by `;` in the order of the keys.
+    /// If several keys give the same label name, their values are joined by `;` in the order of the keys.
     private static func merged(_ attributes: [Attribute]) -> [Attribute] {
         var result: [Attribute] = []
         for attribute in attributes.sorted(by: { $0.key < $1.key }) {
@@ -51,7 +51,7 @@ package struct PrometheusTextEncoder: Sendable {
         TextWriter.string(capacity: name.utf8.count + 8) { $0.prometheusName(name) }
     }
 
-    /// In bytes, rather too much: with too little all is encoded twice.
+    /// In bytes, rather too many: if there are too few, everything is encoded twice.
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points), .sum(let points, _): 256 + 160 * points.count
@@ -80,7 +80,7 @@ extension TextWriter {
         }
     }
 
-    /// What stands once before all samples of a metric.
+    /// The comments before the samples of a metric.
     fileprivate mutating func header(_ name: String, type: StaticString, help: String) {
         append("# HELP ")
         append(name)
@@ -154,7 +154,7 @@ extension TextWriter {
     }
 }
 
-/// The values of the label `le`, made once for points with the same bounds, which follow one another.
+/// The values of the label `le`, encoded once for consecutive points with the same bounds.
 private struct BoundTexts {
     private var bounds: [Double]?
     private var texts: [[UInt8]] = []

@@ -11,8 +11,8 @@ extension TextWriter {
         }
     }
 
-    /// Appends the name of a metric or a label: letters, digits and single underscores, not beginning with a digit. Names
-    /// that begin with two underscores are Prometheus's own.
+    /// Appends the name of a metric or a label: letters, digits and single underscores, not beginning with a digit.
+    /// Prometheus reserves names that begin with two underscores.
     mutating func prometheusName(_ name: String) {
         name.withUTF8Bytes { bytes in
             var previous: UInt8?
@@ -41,7 +41,7 @@ extension TextWriter {
                 case UInt8(ascii: "\\"): append("\\\\")
                 case UInt8(ascii: "\n"): append("\\n")
                 case UInt8(ascii: "\"") where escapingQuotes: append("\\\"")
-                // There is no escape for it, and Prometheus takes it for the end of the text.
+                // NUL has no escape, and Prometheus takes it for the end of the text.
                 case 0: append("\u{FFFD}")
                 default: append(byte)
                 }

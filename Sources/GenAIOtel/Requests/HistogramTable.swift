@@ -1,15 +1,14 @@
-// The histograms of one metric, laid out so that recording allocates nothing and a snapshot is cheap for those who record.
+// The histograms of one metric, laid out so that recording allocates nothing and snapshots delay it little.
 
 /// A histogram of durations for each series of a metric; series are numbered from 0.
 ///
-/// The numbers of all series lie side by side in pages. A snapshot shares the pages; the first one who records into a
-/// page after it copies that page, a few kilobytes. With one array per series every series would be allocated anew after
-/// each snapshot; with a single array the first one who records would pay for all, a millisecond at 10 000 series.
+/// The numbers of all series are stored in pages. A snapshot shares the pages, and the next recording into a page
+/// copies that page, a few kilobytes. With one array per series, each series would be allocated again after each
+/// snapshot. With a single array, one recording would have to copy everything.
 struct HistogramTable: Sendable {
     private static let seriesPerPage = 32
 
-    /// Layout of one series within its page. Sum, minimum and maximum are in nanoseconds: whole numbers add up
-    /// exactly, in any order.
+    /// Layout of one series within its page. Sum, minimum and maximum are in nanoseconds: integers add up exactly.
     private enum Word {
         static let count = 0
         static let sum = 1
@@ -18,7 +17,7 @@ struct HistogramTable: Sendable {
         static let firstBucket = 4
     }
 
-    /// In seconds, rising; each is the inclusive upper bound of a bucket.
+    /// The buckets' inclusive upper bounds, in seconds, ascending.
     let bounds: [Double]
     private let boundsInNanoseconds: [UInt64]
     private let wordsPerSeries: Int
@@ -49,10 +48,10 @@ struct HistogramTable: Sendable {
         }
     }
 
-    /// One point for each series that has a value.
+    /// One point for each series with a value.
     ///
     /// - Parameters:
-    ///   - attributes: those of each series, by its number.
+    ///   - attributes: the attributes of each series, by its number.
     ///   - start: when counting began, in nanoseconds since 1970.
     func points(_ attributes: PagedArray<[Attribute]>, start: UInt64) -> [HistogramPoint] {
         attributes.indices.compactMap { point($0, attributes[$0], start) }

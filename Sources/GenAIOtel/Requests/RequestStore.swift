@@ -1,45 +1,45 @@
-// What the collector knows of tracked requests: how many there are, and how those ended that have.
+// The tracked requests: how many there are, and how they ended.
 
 import GenAISupport
 
 /// Counts and histograms of tracked requests.
 ///
-/// A request's kind is looked up once, when it arrives; what is recorded later goes straight to that kind's numbers. Kinds
-/// and outcomes are never removed, so that their positions stay valid.
+/// A request's kind is looked up once, when it arrives. Later recordings use its position. Kinds and outcomes are never
+/// removed, so that positions stay valid.
 struct RequestStore: Sendable {
-    /// What the histograms of tokens tell apart.
+    /// What the histograms of tokens distinguish.
     private struct Kind: Hashable {
         var model: String
         var operation: String
 
-        // By hand: the compiler's own function is not specialised for the lookup.
+        // By hand, because the compiler's own function is not specialised for the lookup.
         func hash(into hasher: inout Hasher) {
             hasher.combine(model)
             hasher.combine(operation)
         }
 
-        /// An empty name is left out: the request counts all the same.
+        /// Empty names are left out; the request counts even so.
         var attributes: [Attribute] {
             [Attribute("gen_ai.request.model", .string(model)), Attribute("gen_ai.operation.name", .string(operation))]
                 .filter { $0.value != .string("") }
         }
     }
 
-    /// How a request that did not end well did end.
+    /// Why a request failed.
     enum Failure: Sendable {
         case thrown(any Error.Type)
         /// Dropped without `finish`.
         case abandoned
     }
 
-    /// What counters and durations tell apart.
+    /// What counters and durations distinguish.
     private struct Outcome: Hashable {
         var kindPosition: Int
-        /// Nil for a request that ended well.
+        /// Nil for a request without an error.
         var errorType: String?
     }
 
-    /// What a snapshot needs, without the indexes.
+    /// The values for a snapshot, without the indexes.
     struct Values: Sendable {
         /// The attributes of each kind.
         var kinds: PagedArray<[Attribute]>
@@ -52,14 +52,14 @@ struct RequestStore: Sendable {
 
     var running = 0
     var waiting = 0
-    /// The value is the position of the outcome without an error, once there was one.
+    /// The value is the position of the outcome without an error; nil before the first such request.
     private var kinds: SeriesTable<Kind, Int?>
     /// The value is the number of requests.
     private var outcomes: SeriesTable<Outcome, Int>
     private var duration = HistogramTable.requestDuration
     private var timeToFirstToken = HistogramTable.timeToFirstToken
     private var timePerOutputToken = HistogramTable.timePerOutputToken
-    /// The name of a type takes an allocation to make, and a program has few types of errors.
+    /// Names of error types, because making one allocates. A program has few of them.
     private var errorTypes: [ObjectIdentifier: String] = [:]
 
     /// - Parameter limit: the most kinds, and the most outcomes.
@@ -79,12 +79,12 @@ struct RequestStore: Sendable {
         )
     }
 
-    /// The position of a kind, for the calls below. The names are cut to what an attribute may hold.
+    /// The position of a kind, for the calls below. The names must have been cut to an attribute's length.
     mutating func kindPosition(_ model: String, _ operation: String) -> Int {
         kinds.position(of: Kind(model: model, operation: operation), initial: nil, attributes: \.attributes)
     }
 
-    /// Whether a kind is beyond the limit.
+    /// Whether a kind is beyond the cardinality limit.
     func isOverflow(kindPosition: Int) -> Bool { kindPosition == kinds.overflowPosition }
 
     mutating func recordFirstToken(nanoseconds: UInt64, kindPosition: Int) {
@@ -97,7 +97,7 @@ struct RequestStore: Sendable {
 
     /// Counts a request that has ended.
     ///
-    /// - Returns: whether it is counted beyond the limit.
+    /// - Returns: whether its outcome is beyond the cardinality limit.
     mutating func recordEnd(nanoseconds: UInt64, kindPosition: Int, failure: Failure?) -> Bool {
         let position = outcomePosition(kindPosition, failure)
         outcomes[position] = outcomes[position].addingAsCount(1)
@@ -107,7 +107,7 @@ struct RequestStore: Sendable {
 
     private mutating func outcomePosition(_ kindPosition: Int, _ failure: Failure?) -> Int {
         if failure == nil, let known = kinds[kindPosition] { return known }
-        // Requests of a kind beyond the limit are beyond it whatever their outcome.
+        // If the kind is beyond the limit, so is every outcome.
         guard !isOverflow(kindPosition: kindPosition) else { return outcomes.sharedPosition(initial: 0) }
         let outcome = Outcome(kindPosition: kindPosition, errorType: failure.map { name($0) })
         let attributes = kinds.series.attributes[kindPosition]

@@ -1,16 +1,23 @@
-// How an application has its requests tracked.
+// Tracking of the application's requests.
 
 extension ServerMetricsCollector {
-    /// Tracks a request while `body` runs: counts it as running at once, and as ended when `body` returns or throws.
+    /// Tracks a request while `body` runs: it counts as running at once, and as ended when `body` returns or throws.
     ///
-    /// What `body` throws is thrown on; the name of its type becomes the attribute `error.type`. If `body` has called
-    /// ``ServerRequest/finish(outputTokens:error:)`` itself, that stands. Thread-safe.
+    /// An error of `body` is rethrown; the name of its type becomes the attribute `error.type`. If `body` calls
+    /// ``ServerRequest/finish(outputTokens:error:)`` itself, that call counts. Thread-safe.
+    ///
+    /// ```swift
+    /// let answer = collector.trackRequest(model: "llama-3") { request in
+    ///     request.markFirstToken()
+    ///     return "Hello"
+    /// }
+    /// ```
     ///
     /// - Parameters:
     ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
-    ///   - operation: attribute `gen_ai.operation.name`, likewise: `chat`, `text_completion`, `embeddings`, ... (OpenTelemetry
-    ///     semantic conventions for generative AI).
-    ///   - body: serves the request. It is given the request, for the calls in between.
+    ///   - operation: attribute `gen_ai.operation.name`, likewise: `chat`, `text_completion`, `embeddings`, ...
+    ///     (OpenTelemetry semantic conventions for generative AI).
+    ///   - body: serves the request. Receives the request, to report its progress.
     public func trackRequest<R>(
         model: String,
         operation: String = "chat",
@@ -27,9 +34,9 @@ extension ServerMetricsCollector {
         }
     }
 
-    /// Tracks a request while `body` runs, like the synchronous form; `body` runs on the caller's actor.
+    /// Tracks a request while `body` runs, like the synchronous form. `body` runs on the caller's actor.
     ///
-    /// A cancelled task counts by what `body` makes of it: `error.type` is `CancellationError` if it throws that.
+    /// If the task is cancelled, the outcome depends on `body`: `error.type` is `CancellationError` if it throws that.
     public func trackRequest<R>(
         model: String,
         operation: String = "chat",
@@ -51,14 +58,14 @@ extension ServerMetricsCollector {
         }
     }
 
-    /// Tracks a request that waits for its turn: counts it as waiting until ``ServerRequest/start()``.
+    /// Tracks a request in a queue: it counts as waiting until ``ServerRequest/start()``.
     ///
-    /// Its times run from this call on, so that the time in the queue is part of them. Thread-safe.
+    /// Its times run from this call, so they include the time in the queue. Thread-safe.
     ///
     /// - Parameters:
     ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
     ///   - operation: attribute `gen_ai.operation.name`, likewise.
-    /// - Returns: the request. Keep it until it has ended: dropping it ends it, with `error.type` `abandoned`.
+    /// - Returns: the request. Keep it until it has ended: a dropped request ends with `error.type` `abandoned`.
     public func enqueueRequest(model: String, operation: String = "chat") -> ServerRequest {
         beginRequest(model, operation, isWaiting: true)
     }
@@ -67,7 +74,7 @@ extension ServerMetricsCollector {
     private func beginRequest(_ model: String, _ operation: String, isWaiting: Bool) -> ServerRequest {
         let longest = Attribute.longestValue
         guard model.utf8.count <= longest, operation.utf8.count <= longest else {
-            // Not under the lock: a name may have any length.
+            // Cut before the lock is taken: names may have any length.
             return beginRequest(Attribute.cut(model), Attribute.cut(operation), isWaiting: isWaiting)
         }
         let arrival = nanoseconds()

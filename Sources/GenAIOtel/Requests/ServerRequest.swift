@@ -2,19 +2,25 @@
 
 import Synchronization
 
-/// A request that counts itself: as waiting, as running, and when it ends, with its times.
+/// A tracked request: counted as waiting or running, and when it ends, with its times.
+///
+/// ```swift
+/// let request = collector.enqueueRequest(model: "llama-3")  // waiting
+/// request.start()  // running
+/// request.markFirstToken()
+/// request.finish(outputTokens: 128)
+/// ```
 ///
 /// Comes from ``ServerMetricsCollector/enqueueRequest(model:operation:)`` or
-/// ``ServerMetricsCollector/trackRequest(model:operation:_:)``. Every method can be called from any thread, in any order and
-/// any number of times: what makes no sense any more does nothing, so that no request is counted twice or never. A
-/// request that is dropped without ``finish(outputTokens:error:)`` counts as ended at that moment, with `error.type`
-/// `abandoned`.
+/// ``ServerMetricsCollector/trackRequest(model:operation:_:)``. Every method can be called from any thread, in any
+/// order and any number of times; calls that no longer apply do nothing, so each request is counted exactly once. A
+/// request that is dropped without ``finish(outputTokens:error:)`` ends at that moment, with `error.type` `abandoned`.
 ///
-/// Times are measured on a clock that does not follow changes of the date, from the request's arrival.
+/// Times are measured from the request's arrival, on a clock that ignores changes of the date.
 public final class ServerRequest: @unchecked Sendable {
-    // Sendable: `firstTokenTime` is touched and `phase` changed only while the collector's lock is held; nothing else
-    // changes. A lock of its own would be a second allocation, and would have to be held together with the collector's
-    // anyway: the phase and the collector's counts change in one step, or a `finish` on another thread could come between.
+    // Sendable: `firstTokenTime` is only used, and `phase` only changed, under the collector's lock; nothing else
+    // changes. That lock is needed anyway: the phase and the collector's counts must change in one step. A second lock
+    // would only cost an allocation.
 
     private enum Phase: UInt8, AtomicRepresentable {
         case waiting, running, done
@@ -23,10 +29,10 @@ public final class ServerRequest: @unchecked Sendable {
     private let collector: ServerMetricsCollector
     /// Position of the request's kind in the collector's ``RequestStore``.
     private let kindPosition: Int
-    /// On the collector's clock, as all times here.
+    /// On the collector's clock, like all times here.
     private let arrival: UInt64
-    /// Atomic, because `done` is final and can be seen without the lock: the end of the scope and of the object mostly
-    /// find a request that is done. A tracked request takes three locks so, not five.
+    /// Atomic, so that `done`, which is final, can be checked without the lock. At the end of the scope and of the
+    /// object the request is mostly done, and no lock is needed.
     private let phase: Atomic<Phase>
     /// Nanoseconds from the arrival to the first token.
     private var firstTokenTime: UInt64?
@@ -41,12 +47,12 @@ public final class ServerRequest: @unchecked Sendable {
 
     deinit { end(outputTokens: nil, failure: .abandoned) }
 
-    /// Counts the request as running instead of waiting. Does nothing if it runs already or has ended.
+    /// Counts the request as running instead of waiting. Does nothing if it is running or has ended.
     public func start() {
         collector.state.withLock { startIfWaiting(&$0.requests) }
     }
 
-    /// Records the time to first token, at the first call only. A request that still waited runs from now on.
+    /// Records the time to first token, at the first call only. A waiting request becomes running.
     public func markFirstToken() {
         collector.state.withLock { state in
             guard !isDone, firstTokenTime == nil else { return }
@@ -57,12 +63,11 @@ public final class ServerRequest: @unchecked Sendable {
         }
     }
 
-    /// Ends the request: counts it, records its duration and takes it from those that wait or run. Does nothing if it has
-    /// ended already.
+    /// Ends the request, which no longer waits or runs, and records its duration. Does nothing if it has ended.
     ///
     /// - Parameters:
-    ///   - outputTokens: the number of tokens generated. From two on, if ``markFirstToken()`` was called and there was no error,
-    ///     the time per output token is recorded: the time since the first token, divided by the other tokens.
+    ///   - outputTokens: the number of tokens generated. From two on, if ``markFirstToken()`` was called and there was
+    ///     no error, the time per output token is recorded: the time since the first token, per further token.
     ///   - error: why the request failed; nil if it did not. The name of its type becomes the attribute `error.type`.
     public func finish(outputTokens: Int? = nil, error: (any Error)? = nil) {
         end(outputTokens: outputTokens, failure: error.map { .thrown(type(of: $0)) })
@@ -96,7 +101,7 @@ public final class ServerRequest: @unchecked Sendable {
 
     private var isDone: Bool { phase.load(ordering: .acquiring) == .done }
 
-    /// Read while the lock is held, and only when it is needed: so times can't come in another order than the calls, and
-    /// a call that does nothing does not read the clock, which costs more than the lock.
+    /// Read under the lock, so that times have the order of the calls, and only when needed, because reading the clock
+    /// costs more than the lock.
     private var nanosecondsSinceArrival: UInt64 { collector.nanoseconds().subtractingSaturated(arrival) }
 }

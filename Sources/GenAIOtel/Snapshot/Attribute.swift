@@ -1,4 +1,4 @@
-// What tells the points of one metric apart.
+// The attributes of points and of the resource.
 
 /// One attribute of a point or of the resource.
 package struct Attribute: Sendable, Hashable {
@@ -22,10 +22,10 @@ extension Attribute {
     /// The longest attribute value from outside, in bytes of UTF-8.
     package static let longestValue = 256
 
-    /// Marks the point that everything beyond the cardinality limit shares (metrics SDK specification, overflow attribute).
+    /// Marks the shared point of all series beyond the cardinality limit (metrics SDK specification).
     static let overflow = Attribute("otel.metric.overflow", .bool(true))
 
-    /// The text as an attribute's value, cut to ``longestValue`` bytes without splitting a character's code.
+    /// The text, cut to ``longestValue`` bytes between Unicode scalars.
     static func cut(_ text: String) -> String {
         guard text.utf8.count > longestValue else { return text }
         var end = text.utf8.index(text.startIndex, offsetBy: longestValue)

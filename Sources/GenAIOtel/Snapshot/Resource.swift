@@ -1,4 +1,4 @@
-// Who reports: the attributes of the process that all its metrics share.
+// The attributes of this process, which all its metrics share.
 
 import Foundation
 
@@ -11,7 +11,7 @@ package struct Resource: Sendable, Equatable {
         self.attributes = attributes.map { Attribute($0.key, $0.value) }.sorted { $0.key < $1.key }
     }
 
-    /// What the package finds out by itself, then what the configuration says: the latter wins.
+    /// The package's own attributes and those of the configuration, which win.
     package init(_ configuration: GenAIConfiguration) {
         var attributes: [String: AttributeValue] = [
             "service.instance.id": .string(Self.instanceID),
@@ -23,7 +23,7 @@ package struct Resource: Sendable, Equatable {
             "os.type": .string(Self.osType),
             "process.pid": .int(Int(ProcessInfo.processInfo.processIdentifier)),
         ]
-        attributes["host.name"] = Self.hostName.map { .string($0) }
+        attributes["host.name"] = HostName.current.map { .string($0) }
         attributes["service.name"] = .string(configuration.serviceName)
         for (key, value) in configuration.resourceAttributes where !key.isEmpty { attributes[key] = .string(value) }
         self.init(attributes)
@@ -35,16 +35,8 @@ package struct Resource: Sendable, Equatable {
         return text
     }
 
-    /// One per process, so that replicas on one host, and a container that restarts with the same pid, don't collide.
+    /// One per process: a pid is not unique among replicas and restarted containers.
     private static let instanceID = UUID().uuidString.lowercased()
-
-    /// Not `ProcessInfo.hostName`, which may ask the network.
-    private static var hostName: String? {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard gethostname(&buffer, buffer.count - 1) == 0 else { return nil }
-        let name = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return name.isEmpty ? nil : name
-    }
 
     private static var osType: String {
         #if canImport(Darwin)

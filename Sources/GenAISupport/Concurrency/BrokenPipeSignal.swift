@@ -1,10 +1,12 @@
-// Writing to something that nobody reads any more: an error to the writer, but a signal to the process.
+// Keeps a write to a closed pipe or connection from ending the process.
 
 import Foundation
 
 /// `SIGPIPE`, whose default action ends the process.
 package enum BrokenPipeSignal {
-    /// Runs `body` with the signal kept from this thread, for code that writes to connections, pipes and terminals.
+    /// Runs `body` with the signal blocked on this thread, so that a failed write is only an error to the caller.
+    ///
+    /// For code that writes to connections, pipes and terminals.
     package static func ignored<Result>(_ body: () throws -> Result) rethrows -> Result {
         var pipe = sigset_t()
         var before = sigset_t()
@@ -15,7 +17,7 @@ package enum BrokenPipeSignal {
         pthread_sigmask(SIG_BLOCK, &pipe, &before)
         defer {
             if sigismember(&before, SIGPIPE) == 0 {
-                // One that was raised meanwhile must not be there any more when the signal is let in again.
+                // A signal that was raised meanwhile must be gone before the signal is unblocked.
                 if sigismember(&pending, SIGPIPE) == 0 { takePending(pipe) }
                 pthread_sigmask(SIG_SETMASK, &before, nil)
             }

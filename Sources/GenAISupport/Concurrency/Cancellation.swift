@@ -1,6 +1,6 @@
-// How one thread tells another that what it does is no longer wanted.
+// How one thread tells another to give up its work.
 
-/// A flag that goes up once, and the actions to run when it does.
+/// A flag that is raised once, and the actions that run at that moment.
 package final class Cancellation: Sendable {
     package typealias Action = @Sendable () -> Void
 
@@ -15,7 +15,7 @@ package final class Cancellation: Sendable {
 
     package init() {}
 
-    /// True from the first call of ``cancel()`` on.
+    /// True after the first call of ``cancel()``.
     package var isCancelled: Bool { state.read { $0.isCancelled } }
 
     /// Raises the flag and runs the registered actions on the calling thread. Further calls do nothing.
@@ -30,9 +30,9 @@ package final class Cancellation: Sendable {
         if !actions.isEmpty { state.mutate { $0.isRunningActions = false } }
     }
 
-    /// Runs `body`; if the flag is up or goes up meanwhile, `action` runs, once, on whichever thread noticed it.
+    /// Runs `body`. If the flag is raised before or meanwhile, `action` runs once, on this or the cancelling thread.
     ///
-    /// The action has returned when this returns. It must be quick and must not wait for this.
+    /// This returns only after the action has returned. The action must be quick and must not wait for this call.
     package func withAction<Result>(_ action: @escaping Action, during body: () throws -> Result) rethrows -> Result {
         let id: Int? = state.mutate { state in
             guard !state.isCancelled else { return nil }

@@ -1,11 +1,11 @@
-// A thread that tells whether it could be started, which Foundation's does not.
+// Threads whose start can fail without ending the process: Foundation's `Thread` does not report a failed start.
 
 import Foundation
 
 /// A thread that runs a closure once. Nobody waits for it.
 package enum DetachedThread {
-    /// Bytes of stack, the same everywhere: left to themselves, musl gives 128 KiB, which a TLS handshake or a nested answer
-    /// may use up, and glibc sets aside 8 MiB. Threads of macOS have as much as this.
+    /// Bytes of stack, the same on every system. The default of musl is 128 KiB, too little for a TLS handshake or a
+    /// deeply nested answer; the default of glibc is 8 MiB. Threads of macOS have 512 KiB too.
     static let stackSize = 512 * 1024
 
     private final class Work: Sendable {
@@ -15,7 +15,7 @@ package enum DetachedThread {
 
     /// Starts the thread.
     ///
-    /// - Returns: false if the system has no memory or no thread left for it; `body` is not run then.
+    /// - Returns: false if the system has no memory or no thread left; `body` does not run then.
     package static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
         let work = Unmanaged.passRetained(Work(body)).toOpaque()
         guard create(work) else {
@@ -25,7 +25,7 @@ package enum DetachedThread {
         return true
     }
 
-    /// What tells the calling thread from all others that run now.
+    /// Identifies the calling thread among all threads that are running.
     static var idOfCurrent: UInt {
         #if canImport(Glibc)
         UInt(pthread_self())
@@ -36,8 +36,8 @@ package enum DetachedThread {
 
     /// Names the calling thread, for debuggers and `top`; Linux cuts the name to 15 characters.
     ///
-    /// Through a file on Linux, where the C function is not visible to Swift; not through Foundation, whose first file
-    /// takes longer than starting the thread.
+    /// On Linux it writes to a file, because Swift does not see the C function. Foundation is too slow for that: its
+    /// first file access takes longer than starting the thread.
     static func nameCurrent(_ name: String) {
         #if canImport(Darwin)
         pthread_setname_np(name)
@@ -45,7 +45,7 @@ package enum DetachedThread {
         let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
         guard file >= 0 else { return }
         defer { close(file) }
-        // A thread without its name does its work all the same.
+        // A failure is ignored: the thread works without a name.
         _ = name.withCString { write(file, $0, strlen($0)) }
         #endif
     }

@@ -1,4 +1,4 @@
-// A value guarded by a mutex: the one lock type of this package.
+// A value guarded by a mutex.
 
 #if canImport(Darwin)
 import Darwin
@@ -12,16 +12,15 @@ import Android
 
 /// A value that is only reachable while its mutex is held.
 ///
-/// A pthread mutex: on Linux `Synchronization.Mutex` costs up to three times as much. Copies of a `Locked` refer to the same
-/// value.
+/// The lock for values that are read and changed at once. If a thread has to wait for a change, use ``Monitor``.
 ///
-/// The lock is not recursive: `body` must not use the same `Locked` again.
-// `@usableFromInline`, or else the compiler calls `withLock` of other modules as a generic function instead of putting it in
-// place.
+/// A pthread mutex, because on Linux `Synchronization.Mutex` costs up to three times as much. Copies of a `Locked`
+/// share one value. The lock is not recursive: `body` must not use the same `Locked` again.
+// `@usableFromInline`, because otherwise other modules call `withLock` as a generic function instead of inlining it.
 @usableFromInline
 package struct Locked<State: Sendable>: @unchecked Sendable {
-    // Sendable: the value is reached only inside `withLock`, by one thread at a time; the pointers never change, and the
-    // memory lives as long as any copy of this.
+    // Sendable: the value is reached only inside `withLock`, by one thread at a time; the pointers never change, and
+    // the memory lives as long as any copy of this.
     @usableFromInline
     let mutex: UnsafeMutablePointer<pthread_mutex_t>
     @usableFromInline
@@ -56,7 +55,7 @@ final class LockedMemory<State: Sendable> {
     let value: UnsafeMutablePointer<State>
 
     init(_ state: State) {
-        // Mutex and value each begin a cache line of their own: a spinning waiter would keep stealing the holder's line.
+        // Mutex and value have separate cache lines: a spinning waiter would keep stealing the holder's line.
         let unit = max(64, MemoryLayout<State>.alignment)
         let offset = (MemoryLayout<pthread_mutex_t>.size + unit - 1) / unit * unit
         let memory = UnsafeMutableRawPointer.allocate(byteCount: offset + MemoryLayout<State>.size, alignment: unit)

@@ -1,10 +1,12 @@
-// A guarded value that threads can wait on: the one place where a thread of this package sleeps.
+// A guarded value that threads can wait for: the one place where a thread of this package sleeps.
 
 import Foundation
 
-/// A value guarded by a mutex, with a condition variable: threads wait until the value satisfies them.
+/// A value guarded by a mutex and a condition variable: threads can wait until the value meets a condition.
 ///
-/// Waiting is measured on a clock that no change of the date can move. Waiters are woken by ``mutate(_:)``.
+/// The lock for values that some thread waits for. Where nobody waits, ``Locked`` is cheaper.
+///
+/// Waits use a clock that changes of the date do not affect. ``mutate(_:)`` wakes the waiting threads.
 package final class Monitor<State: Sendable>: @unchecked Sendable {
     // Sendable: `state` is touched only between `lock` and `unlock` of `mutex`; the two pointers never change and live
     // exactly as long as the object.
@@ -27,14 +29,14 @@ package final class Monitor<State: Sendable>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Reads the value under the lock; wakes nobody.
+    /// Reads the value under the lock, without waking anybody.
     package func read<Result>(_ body: (State) throws -> Result) rethrows -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return try body(state)
     }
 
-    /// Changes the value under the lock and wakes every waiter to look at it again.
+    /// Changes the value under the lock and wakes every waiter to check its condition again.
     package func mutate<Result>(_ body: (inout State) throws -> Result) rethrows -> Result {
         pthread_mutex_lock(mutex)
         defer {
@@ -46,8 +48,8 @@ package final class Monitor<State: Sendable>: @unchecked Sendable {
 
     /// Blocks until `condition` returns something other than nil, and returns that; nil once `deadline` has passed.
     ///
-    /// The condition is asked first of all, so a deadline in the past still takes what is there already. It runs under
-    /// the lock and must not use this monitor.
+    /// The condition is checked before the deadline, so a result that is already there is returned even after the
+    /// deadline. It runs under the lock and must not use this monitor.
     package func wait<Result>(
         until deadline: ContinuousClock.Instant?,
         for condition: (inout State) -> Result?
@@ -66,8 +68,8 @@ package final class Monitor<State: Sendable>: @unchecked Sendable {
         }
     }
 
-    /// A wait is cut into pieces of this length: after the machine has slept, the time left is looked at again, because
-    /// the condition variable's clock stands still during suspension and `ContinuousClock` does not.
+    /// Long waits are split into waits of this length. The condition variable's clock stops while the machine is
+    /// suspended and `ContinuousClock` does not, so the remaining time has to be computed again now and then.
     private static var longestWait: Duration { .seconds(60) }
 }
 
@@ -88,7 +90,7 @@ extension Monitor {
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
         defer { pthread_condattr_destroy(&attributes) }
-        // The default is the wall clock: a step of the date would stretch or cut every wait.
+        // The default is the wall clock: a change of the date would lengthen or shorten every wait.
         pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
         return pthread_cond_init(condition, &attributes)
     }

@@ -1,4 +1,4 @@
-// What is to happen once more when the process ends.
+// Runs an action when the process ends.
 
 import Foundation
 
@@ -11,19 +11,20 @@ package enum ProcessExit {
 
     private static let action = Locked<Action?>(nil)
 
-    /// Sets the action. It runs on whichever thread ends the process; on several at once if they all do, and several times.
+    /// Sets the action. It runs on the thread that ends the process. If several threads call `exit`, it runs on several
+    /// of them at once; it can run more than once.
     package static func perform(_ newAction: @escaping @Sendable () -> Void) {
         action.withLock { $0 = Action(process: getpid(), run: newAction) }
         for _ in 0..<registrations { register() }
     }
 
-    /// glibc before 2.41 lets a second thread that calls `exit` go on with the handlers that are left, and end the process,
-    /// while the first is still in this one. So there is one for a second thread too, and for some more.
+    /// Before glibc 2.41, a second thread that calls `exit` takes the next handler while the first thread is still in
+    /// this one, and can end the process early. So the handler is there several times: each of these threads finds one.
     private static let registrations = 4
 
     private static func register() {
         atexit {
-            // A child that was forked has the handler, but none of the threads that it would wait for.
+            // A forked child inherits the handler, but not the threads that the handler would wait for.
             guard let action = ProcessExit.action.withLock({ $0 }), action.process == getpid() else { return }
             action.run()
         }

@@ -2,24 +2,24 @@
 
 import Foundation
 
-/// Does something on a thread of its own, at a fixed rate, until it is stopped.
+/// Runs work on its own thread at a fixed rate until it is stopped.
 ///
-/// - The rate does not drift: turns are scheduled from the first one, not from the end of the last. Turns that were missed
-///   because one took too long are skipped, not made up for.
-/// - A thread, not a task: the work blocks, and must neither occupy a thread of Swift's cooperative pool nor wait for one.
+/// - The rate does not drift: turns are scheduled from the first turn, not from the end of the last one. Turns that
+///   were missed because one took too long are skipped.
+/// - It is a thread and not a task because the work blocks: it must not occupy a thread of Swift's cooperative pool.
 /// - The thread is detached: it never keeps the process from exiting.
-/// - From a start to its stop is a *run*, with a thread of its own. A run that was told to stop and is still busy counts
-///   until it has ended; a new start does not wait for it.
+/// - Each start begins a *run* with its own thread. A run that was told to stop counts as running until its work has
+///   returned; a new start does not wait for it.
 ///
 /// Thread-safe: any order of calls from any threads.
 package final class RepeatingThread: Sendable {
     /// When the first turn takes place.
     package enum FirstRun: Sendable { case immediately, afterOneInterval }
 
-    /// The work; the cancellation is raised when the thread shall stop.
+    /// The work of one turn. The cancellation is raised when the thread is to stop.
     package typealias Body = @Sendable (Cancellation) -> Void
 
-    /// What one run does and holds. It is made, used and let go of on the run's own thread, so it needs no lock.
+    /// The work and the state of one run. It is made, used and released on the run's own thread, so it needs no lock.
     package struct Work {
         /// Time from one turn's start to the next; held between ``RepeatingThread/shortestInterval`` and a year.
         var interval: Duration
@@ -35,14 +35,14 @@ package final class RepeatingThread: Sendable {
     }
 
     private struct Run: Sendable {
-        /// Raised when the run is told to stop; also what tells it from others.
+        /// Raised when the run is told to stop. Also identifies the run.
         let cancellation: Cancellation
         var thread: UInt?
         var isWoken = false
     }
 
     private struct State: Sendable {
-        /// All that have not ended, the newest last; none but that one can be without a raised cancellation.
+        /// All runs that have not ended, the newest last. All but the newest have been told to stop.
         var runs: [Run] = []
         var isClosed = false
 
@@ -75,7 +75,7 @@ package final class RepeatingThread: Sendable {
         self.begin = begin
     }
 
-    /// The same for work that holds nothing of a run's own.
+    /// The same for work without state of its own.
     package convenience init(
         name: String,
         interval: Duration,
@@ -95,10 +95,10 @@ package final class RepeatingThread: Sendable {
         return state.read { $0.runs.contains { $0.thread == current } }
     }
 
-    /// Begins a run, also while an earlier one that was told to stop is still busy. Does nothing if one runs already, or after
-    /// ``close()``.
+    /// Begins a run, even while an earlier one that was told to stop is still busy. Does nothing while another run goes
+    /// on, or after ``close()``.
     ///
-    /// - Returns: false if the system has no thread left for it; it can be started again later.
+    /// - Returns: false if the system has no thread left; a later call may succeed.
     @discardableResult
     package func start() -> Bool {
         let run = Cancellation()
@@ -109,8 +109,8 @@ package final class RepeatingThread: Sendable {
         }
         guard isNew else { return true }
         let hasStarted = DetachedThread.start { [self] in
-            // Whoever has started this thread goes on first: Linux may let a new thread run in its place for milliseconds,
-            // which every other `instrument()` took twice as long for.
+            // Let the starting thread go on first. Linux may run a new thread in its place for milliseconds, which
+            // would slow down `instrument()`.
             sched_yield()
             DetachedThread.nameCurrent(name)
             blockHandledSignals()
@@ -121,7 +121,7 @@ package final class RepeatingThread: Sendable {
         return hasStarted
     }
 
-    /// Lets one turn take place now, beside the schedule.
+    /// Runs one extra turn now; the schedule stays as it is.
     package func wake() {
         state.mutate { state in
             if let newest = state.runs.indices.last { state.runs[newest].isWoken = true }
@@ -135,12 +135,12 @@ package final class RepeatingThread: Sendable {
     package func requestStop() -> [Cancellation] {
         let runs = state.read { $0.runs.map(\.cancellation) }
         for run in runs { run.cancel() }
-        // Wakes those that wait for their turn.
+        // Wakes the runs that are waiting for their next turn.
         state.mutate { _ in }
         return runs
     }
 
-    /// Waits until these runs have ended; others, which were started later, don't count.
+    /// Waits until these runs have ended, whatever has been started since.
     ///
     /// - Returns: false if one was still busy after `timeout`, or if this is called on a thread of a run.
     package func waitForEnd(of runs: [Cancellation], timeout: Duration) -> Bool {
@@ -152,12 +152,12 @@ package final class RepeatingThread: Sendable {
 
     /// Tells every run to stop and waits until all have ended.
     ///
-    /// - Returns: false if one was still busy after `timeout`, or if this is called on one of their threads. Their
-    ///   cancellation is raised even so: they end as soon as their work returns.
+    /// - Returns: false if one was still busy after `timeout`, or if this is called on one of their threads. Even then
+    ///   they have been cancelled and end as soon as their work returns.
     @discardableResult
     package func stop(timeout: Duration) -> Bool { waitForEnd(of: requestStop(), timeout: timeout) }
 
-    /// Tells every run to stop, without waiting, and lets no other begin.
+    /// Tells every run to stop, without waiting. No run can be started afterwards.
     package func close() {
         state.mutate { $0.isClosed = true }
         requestStop()
@@ -204,22 +204,23 @@ package final class RepeatingThread: Sendable {
 
     private func turn(_ work: Work, _ run: Cancellation) {
         #if canImport(Darwin)
-        // A thread that never ends would keep whatever Foundation leaves to the pool.
+        // Without this, a thread that never ends would never release what Foundation autoreleases.
         autoreleasepool { work.turn(run) }
         #else
         work.turn(run)
         #endif
     }
 
-    /// How many intervals lie between `scheduled` and the first turn that is still to come; at least 1.
+    /// The number of intervals from `scheduled` to the next turn that is not in the past; at least 1.
     private func missedIntervals(of interval: Duration, since scheduled: ContinuousClock.Instant) -> Int {
         let late = scheduled.duration(to: timeSource.now)
         return late < interval ? 1 : Int(min(late / interval, 1e9)) + 1
     }
 
-    /// The host's signal handlers shall run on the host's threads. Faults stay unblocked, or crash reporters, which
-    /// handle them on the thread at fault, would see nothing; and so does SIGPROF, by which Swift's runtime
-    /// stops threads to report a crash if they block SIGUSR1 and SIGUSR2, which hosts use for themselves.
+    /// Blocks signals, so that the host's signal handlers run on the host's own threads.
+    ///
+    /// Two kinds stay unblocked. Faults, because crash reporters handle them on the faulting thread. And SIGPROF, by
+    /// which Swift's runtime stops threads for a crash report when they block SIGUSR1 and SIGUSR2, as these do.
     private func blockHandledSignals() {
         var signals = sigset_t()
         sigfillset(&signals)

@@ -2,17 +2,17 @@
 
 import Foundation
 
-/// The two clocks that this package reads, and the waiting that depends on one of them.
+/// The clocks that this package reads, and waiting by one of them.
 ///
-/// Production code uses ``SystemTimeSource``; tests use a manual one and so take no time.
+/// Production code uses ``SystemTimeSource``. Tests use a manual one, so they never wait in real time.
 package protocol TimeSource: Sendable {
     /// Never goes back; for intervals, deadlines and durations.
     var now: ContinuousClock.Instant { get }
 
-    /// The nanoseconds of a clock that never goes back, from a beginning of its own: ``now`` for those who read it often.
+    /// Nanoseconds of a clock that never goes back, since an arbitrary moment: a cheaper ``now`` for frequent readings.
     var monotonicClock: @Sendable () -> UInt64 { get }
 
-    /// Nanoseconds since 1970-01-01 UTC; can go back when the date is set.
+    /// Nanoseconds since 1970-01-01 UTC. Goes back when somebody sets the date back.
     var unixNanoseconds: UInt64 { get }
 
     /// Like ``Monitor/wait(until:for:)``, with the deadline measured on this time source.

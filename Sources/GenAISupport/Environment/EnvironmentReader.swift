@@ -1,12 +1,12 @@
-// How environment variables are read: one function per kind of value, one warning per value that can't be used.
+// Reads environment variables: one function per kind of value, one warning per unusable value.
 
 import Foundation
 
 /// Reads settings from environment variables by OpenTelemetry's rules.
 ///
-/// An empty value counts as unset. A value that can't be used is ignored and noted in ``warnings``, by the variable's name.
+/// An empty value counts as unset. An unusable value is ignored, with an entry in ``warnings`` that names the variable.
 package struct EnvironmentReader {
-    /// One line for each value that could not be used, in the order in which they were read.
+    /// One line for each unusable value, in the order of reading.
     package private(set) var warnings: [String] = []
     private let environment: [String: String]
 
@@ -14,12 +14,12 @@ package struct EnvironmentReader {
         self.environment = environment
     }
 
-    /// Notes that the value of a variable can't be used.
+    /// Adds a warning that the value of a variable can't be used.
     package mutating func warn(_ name: String, _ problem: String) {
         warnings.append("\(name) \(problem); it is ignored")
     }
 
-    /// The text with white space trimmed; nil when there is none.
+    /// The value without surrounding white space; nil if it is unset or empty.
     package func text(_ name: String) -> String? {
         let value = environment[name]?.trimmed()
         return value?.isEmpty == false ? value : nil
@@ -40,8 +40,8 @@ package struct EnvironmentReader {
     /// A whole number of milliseconds greater than 0.
     package mutating func milliseconds(_ name: String) -> Duration? {
         guard let text = text(name) else { return nil }
-        guard let number = Int(digits: text), number > 0, number <= Self.longest.components.seconds * 1000 else {
-            warn(name, "is \(quoted(text)), not a whole number of milliseconds from 1 to a year's")
+        guard let number = Int(digits: text), number > 0, number <= Duration.year.components.seconds * 1000 else {
+            warn(name, "is \(quoted(text)), not a whole number of milliseconds from 1 to 31536000000")
             return nil
         }
         return .milliseconds(number)
@@ -49,11 +49,7 @@ package struct EnvironmentReader {
 
     /// A decimal number of seconds greater than 0.
     package mutating func seconds(_ name: String) -> Duration? {
-        guard let number = positiveNumber(name, "number of seconds", upTo: Double(Self.longest.components.seconds))
-        else {
-            return nil
-        }
-        return .seconds(number)
+        positiveNumber(name, "number of seconds", upTo: Duration.year / .seconds(1)).map { .seconds($0) }
     }
 
     /// A finite decimal number greater than 0 and at most `limit`.
@@ -70,11 +66,11 @@ package struct EnvironmentReader {
     package mutating func word<Value>(_ name: String, _ words: KeyValuePairs<String, Value>) -> Value? {
         guard let text = text(name) else { return nil }
         let word = text.lowercased()
-        // By position: to search a generic collection as such took a fifth of what the whole start does.
+        // By position: a generic search through the collection would noticeably slow down `instrument()`.
         for position in words.startIndex..<words.endIndex where words[position].key == word {
             return words[position].value
         }
-        warn(name, "is \(quoted(text)), none of \(words.map(\.key).joined(separator: ", "))")
+        warn(name, "is \(quoted(text)), not one of \(words.map(\.key).joined(separator: ", "))")
         return nil
     }
 
@@ -85,9 +81,9 @@ package struct EnvironmentReader {
             .filter { !$0.isEmpty }
     }
 
-    /// `k=v,k2=v2`: the first `=` splits, white space around is trimmed, keys and values are percent-decoded.
+    /// `k=v,k2=v2`: split at the first `=`, trimmed and percent-decoded.
     ///
-    /// Values may be secrets: a warning names the entry by its number and key only.
+    /// Values may be secrets, so a warning gives only the number or the key of an entry.
     package mutating func keyValueList(_ name: String) -> [(key: String, value: String)] {
         var result: [(key: String, value: String)] = []
         for (index, entry) in list(name).enumerated() {
@@ -112,12 +108,9 @@ package struct EnvironmentReader {
         do {
             return try HTTPEndpoint(text)
         } catch {
-            // The value itself may hold a password.
+            // The value is not quoted: it may contain a password.
             warn(name, "\(error)")
             return nil
         }
     }
-
-    /// No timeout or interval is longer; also keeps arithmetic with durations from overflowing.
-    private static let longest: Duration = .seconds(365 * 86_400)
 }

@@ -1,15 +1,16 @@
-// The one place that chooses an HTTP client, and that follows a redirect.
+// The one place that chooses an HTTP client and follows redirects.
 
 import Foundation
 
 /// Sends through URLSession or libcurl.
 ///
-/// With a preference for URLSession, libcurl takes over where URLSession on Linux does not do: for an IPv6 literal, which it
-/// refuses; for https, because it goes on with a TLS handshake that was given up, which can crash a process that ends
-/// meanwhile; and once a request had to be given up, because it bounds no memory.
+/// If URLSession is preferred, libcurl takes over where URLSession on Linux falls short:
+/// - IPv6 literals, which it refuses;
+/// - https: it continues a TLS handshake that was given up, which can crash a process that exits meanwhile;
+/// - after a request that had to be given up, because URLSession does not limit memory.
 ///
-/// Clients are made at the first request, on the thread that sends it: loading libcurl and making its TLS library ready
-/// takes milliseconds.
+/// Clients are made by the first request, on its thread, because loading libcurl and its TLS library takes
+/// milliseconds.
 final class ChosenTransport: HTTPTransport {
     enum Preference { case urlSession, libcurl }
 
@@ -32,8 +33,8 @@ final class ChosenTransport: HTTPTransport {
         self.tls = tls
     }
 
-    /// A GET that is redirected to the same scheme, host and port is followed once; nothing else is: headers would travel to
-    /// somebody else, or a body be sent twice.
+    /// Follows one redirect of a GET to the same scheme, host and port. Other redirects would send headers to another
+    /// server, or a body twice.
     func send(
         _ request: HTTPRequest,
         timeout: Duration,

@@ -1,19 +1,19 @@
-// A URL that is known to be usable and safe to print.
+// A checked URL that is safe to print.
 
 import Foundation
 
-/// An http or https URL, split from the credentials that it was written with.
+/// An http or https URL, separated from its credentials.
 package struct HTTPEndpoint: Sendable, Hashable {
     /// The URL without user info and fragment.
     package let url: URL
-    /// `Basic ...` made from the URL's user info, if it had any.
+    /// `Basic ...`, made of the URL's user info; nil if it has none.
     package let authorization: String?
     /// The host without brackets.
     package let host: String
     /// The port, or the scheme's default.
     package let port: Int
 
-    /// The URL with its user info, as it was given: a secret.
+    /// The URL with its user info: a secret.
     package let urlWithUserInfo: URL
 
     /// Takes an absolute http or https URL with a host; throws ``Invalid`` otherwise.
@@ -48,7 +48,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
     /// The URL's path, percent-decoded; empty if it has none.
     package var path: String { URLComponents(url: url, resolvingAgainstBaseURL: false)?.path ?? "" }
 
-    /// The same server with another path; the query is dropped unless it shall be kept.
+    /// The same server with another path, without the query unless it is to be kept.
     package func replacingPath(_ path: String, keepingQuery: Bool = false) -> HTTPEndpoint {
         changed { parts in
             parts.path = path
@@ -64,8 +64,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
         }
     }
 
-    /// Where a `Location` header leads, if that is the same scheme, host and port; nil if it is anywhere else. Credentials stay
-    /// those of this endpoint.
+    /// The endpoint that a `Location` header names, with the same credentials; nil if its scheme, host or port differ.
     func redirected(to location: String) -> HTTPEndpoint? {
         guard let target = URL(string: location, relativeTo: url).flatMap({ try? HTTPEndpoint($0.absoluteString) }),
             target.isSecure == isSecure, target.host.lowercased() == host.lowercased(), target.port == port,
@@ -89,7 +88,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
         return (try? HTTPEndpoint(parts)) ?? self
     }
 
-    /// Why a text is no usable endpoint.
+    /// Why a text is not a usable endpoint.
     package enum Invalid: Error, CustomStringConvertible {
         case notAURL, scheme, host, port
 
@@ -105,7 +104,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
 }
 
 extension HTTPEndpoint: CustomStringConvertible {
-    /// The URL as it may be logged: no user info, and no query, because tokens travel in queries too.
+    /// The URL for logs: without user info, and without the query, which may contain tokens.
     package var description: String {
         var parts = URLComponents(url: url, resolvingAgainstBaseURL: false)
         parts?.query = nil

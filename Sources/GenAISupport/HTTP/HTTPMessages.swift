@@ -1,4 +1,4 @@
-// Requests, answers and failures of the HTTP client, as plain values.
+// HTTP requests, answers and failures as plain values.
 
 import Foundation
 
@@ -16,7 +16,7 @@ package struct HTTPRequest: Sendable {
         self.body = body
     }
 
-    /// The header fields as they are sent, no name twice: those of the request, the last of a name, then the client's own.
+    /// The header fields as sent, each name once: the request's win over the client's, later ones over earlier ones.
     func fields(userAgent: String) -> [HTTPHeader] {
         var own = [HTTPHeader("User-Agent", userAgent), HTTPHeader("Accept-Encoding", "identity")]
         if let authorization = endpoint.authorization { own.append(HTTPHeader("Authorization", authorization)) }
@@ -29,7 +29,7 @@ package struct HTTPRequest: Sendable {
     }
 }
 
-/// A header field. Its value may be a secret: it is never logged.
+/// A header field. Its value may be a secret and is never logged.
 package struct HTTPHeader: Sendable, Equatable {
     package var name: String
     package var value: String
@@ -48,7 +48,7 @@ package struct HTTPHeader: Sendable, Equatable {
     }
 }
 
-/// A complete answer, of any status; redirects (3xx) arrive as they are.
+/// A complete answer with any status, redirects (3xx) included.
 package struct HTTPResponse: Sendable {
     package var status: Int
     /// Names in lower case.
@@ -61,7 +61,7 @@ package struct HTTPResponse: Sendable {
         self.body = body
     }
 
-    /// How the body is encoded, as the server says it; nil if it is not.
+    /// The body's `Content-Encoding`; nil if it is not encoded.
     var contentCoding: String? {
         guard let coding = headers["content-encoding"], !["", "identity"].contains(coding.lowercased()) else {
             return nil
@@ -72,25 +72,25 @@ package struct HTTPResponse: Sendable {
 
 /// Why there is no complete answer.
 package enum HTTPFailure: Error, Sendable, Equatable {
-    /// The deadline passed first.
+    /// The deadline passed.
     case timedOut
-    /// The caller's cancellation was raised first.
+    /// The caller cancelled the request.
     case cancelled
-    /// Nobody listens at the address, or it can't be reached.
+    /// Nobody listens at the address, or the address can't be reached.
     case connectionRefused
-    /// The connection ended before the answer was complete, or what came was not HTTP.
+    /// The connection ended before the answer was complete, or the answer was not HTTP.
     case connectionLost
     /// The host name could not be resolved.
     case hostNotFound
-    /// The connection is not secured because the TLS handshake was broken off.
+    /// The TLS handshake was broken off.
     case handshakeFailed
-    /// A certificate, the server's or the own one, is not accepted, or is for another host.
+    /// A certificate, the server's or the client's, is not accepted or is for another host.
     case tlsFailed
-    /// The answer is larger than the client accepts, in bytes.
+    /// The answer is larger than `limit` bytes.
     case answerTooLarge(limit: Int)
     /// The answer is compressed although `identity` was asked for.
     case answerEncoded(String)
-    /// Anything else, by the error code of whatever sent the request.
+    /// Anything else, with the client's error code.
     case other(String)
 }
 
@@ -111,6 +111,6 @@ extension HTTPFailure: CustomStringConvertible {
         }
     }
 
-    /// The names that may be repeated in a log; others are the server's own words.
+    /// The names that may be logged. Others are arbitrary text from the server.
     private static let codings: Set = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"]
 }

@@ -1,20 +1,19 @@
-// The TLS library below libcurl, and what it does when the process ends.
+// Keeps the TLS library of libcurl usable while the process exits.
 
-/// OpenSSL, where libcurl and URLSession use that.
+/// OpenSSL, where libcurl and URLSession use it.
 ///
-/// The first to use it has it clean itself up when the process ends, unless told otherwise. Exit handlers run in reverse
-/// order, so that may come before the last export, which then crashes over TLS. Nor does it wait for a thread that is using
-/// OpenSSL in that moment: a process that ended within milliseconds of `instrument()` crashed or hung three times in a
-/// hundred.
+/// By default its first use installs an exit handler that cleans OpenSSL up. Exit handlers run in reverse order, so
+/// this may happen before the last export, which then crashes over TLS. The clean-up does not wait for threads that are
+/// using OpenSSL either: a process that exits soon after `instrument()` could crash or hang.
 enum OpenSSL {
-    /// Called before anything that may use OpenSSL: if nobody has used it yet, it stays usable until the process is gone.
+    /// Prevents the clean-up, if OpenSSL has not been used before. To be called before anything that may use OpenSSL.
     static func keepUntilTheEnd() { keptUntilTheEnd }
 
     private static let keptUntilTheEnd: Void = {
         #if os(Linux)
         typealias Initialize = @convention(c) (UInt64, UnsafeRawPointer?) -> Int32
-        // URLSession's libcurl brings it along, unless this is in a plug-in, or that libcurl uses another TLS library. To load
-        // libcurl just for this took a tenth of a millisecond.
+        // Mostly it is loaded already, through URLSession's libcurl. Otherwise (in a plug-in, or if libcurl uses
+        // another TLS library) libcurl has to be loaded, which takes longer.
         func find(in library: DynamicLibrary?) -> Initialize? { try? library?.function("OPENSSL_init_crypto") }
         let initialize = find(in: DynamicLibrary()) ?? find(in: try? DynamicLibrary("libcurl.so.4"))
         _ = initialize?(withoutExitHandler, nil)

@@ -1,4 +1,4 @@
-// The certificate files that a connection shall be made with.
+// The certificate files for TLS connections.
 
 import Foundation
 
@@ -6,7 +6,7 @@ import Foundation
 package struct TLSFiles: Sendable, Equatable {
     /// Certificate authorities to trust instead of the system's.
     package var certificateAuthorities: String?
-    /// The certificate to identify with.
+    /// The client's certificate.
     package var clientCertificate: String?
     /// The private key of ``clientCertificate``, not encrypted.
     package var clientKey: String?
@@ -20,8 +20,8 @@ package struct TLSFiles: Sendable, Equatable {
     /// Whether no file is configured.
     package var isEmpty: Bool { self == TLSFiles() }
 
-    /// Throws ``Unusable`` for what can be seen without a connection: a file that is missing or holds something else, and
-    /// half of a pair.
+    /// Checks what can be checked without a connection. Throws ``Unusable`` if a file is missing or has other content,
+    /// or if a certificate comes without its key.
     package func validate() throws {
         try validate(certificateAuthorities, "certificate authorities", holds: "CERTIFICATE-----")
         try validate(clientCertificate, "client certificate", holds: "CERTIFICATE-----")
@@ -37,11 +37,11 @@ package struct TLSFiles: Sendable, Equatable {
             throw Unusable(description: "the file of the \(what), \(quoted(path)), can't be read")
         }
         guard text.contains("-----BEGIN "), text.contains(label) else {
-            throw Unusable(description: "the file of the \(what), \(quoted(path)), holds no PEM of that kind")
+            throw Unusable(description: "the file of the \(what), \(quoted(path)), holds no PEM of this kind")
         }
         guard !text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----"), !text.contains("Proc-Type: 4,ENCRYPTED") else {
             throw Unusable(
-                description: "the \(what), \(quoted(path)), is encrypted; there is nobody to ask for its password"
+                description: "the \(what), \(quoted(path)), is encrypted; decrypt it, nobody can enter its password"
             )
         }
     }

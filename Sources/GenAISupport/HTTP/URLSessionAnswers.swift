@@ -1,4 +1,4 @@
-// The delegate side of the HTTP client: collects each answer and enforces what must hold for it.
+// The delegate of URLSession: collects answers within limits.
 
 import Foundation
 
@@ -6,9 +6,9 @@ import Foundation
 import FoundationNetworking
 #endif
 
-/// The delegate of one session: the answers to the requests that are under way in it.
+/// The delegate of one session, with the answers to its running requests.
 ///
-/// Each session has its own, because the numbers of tasks start anew with each session.
+/// Each session has its own, because each session numbers its tasks from the start.
 final class URLSessionAnswers: NSObject, URLSessionDataDelegate, Sendable {
     private let answerLimit: Int
     private let running = Locked<[Int: URLSessionAnswer]>([:])
@@ -46,8 +46,8 @@ final class URLSessionAnswers: NSObject, URLSessionDataDelegate, Sendable {
         task: URLSessionTask,
         needNewBodyStream completionHandler: @escaping @Sendable (InputStream?) -> Void
     ) {
-        // On Linux this means that a kept connection died under the request and a new one was opened for it, on which
-        // the request would hang, because the body is used up (and a stream given here ends the process, Swift 6.3).
+        // On Linux this means that a kept-alive connection was dead and a new one was opened. The request would hang
+        // there, because its body has been read (and to pass a stream here ends the process, Swift 6.3).
         answer(of: task)?.finish(.failure(.connectionLost))
         completionHandler(nil)
     }
@@ -58,8 +58,8 @@ final class URLSessionAnswers: NSObject, URLSessionDataDelegate, Sendable {
         didReceive challenge: URLAuthenticationChallenge,
         completionHandler: @escaping @Sendable (URLSession.AuthChallengeDisposition, URLCredential?) -> Void
     ) {
-        // On Linux a 401 gets here once its answer is complete, and default handling would never end the task. Whatever
-        // comes before an answer (on Apple's systems also the server's certificate) is the system's to judge.
+        // On Linux a 401 arrives here when its answer is complete, and default handling would never end the task.
+        // Challenges before an answer (on Apple's systems also the server's certificate) are left to the system.
         let isAnswered = answer(of: task)?.settleWithAnswer() ?? false
         completionHandler(isAnswered ? .rejectProtectionSpace : .performDefaultHandling, nil)
     }
@@ -77,8 +77,8 @@ final class URLSessionAnswers: NSObject, URLSessionDataDelegate, Sendable {
     }
 
     func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
-        // What is not wanted is dropped. To cancel the task here would block this queue until URLSession's own is idle, and
-        // data that comes fast would pile up between the two: who waits for the answer does it.
+        // Unwanted data is dropped. The waiting thread cancels the task: doing so here would block this queue until
+        // URLSession's own queue is idle, and fast data would pile up between the two.
         answer(of: dataTask)?.receive(data)
     }
 
@@ -87,7 +87,7 @@ final class URLSessionAnswers: NSObject, URLSessionDataDelegate, Sendable {
     }
 }
 
-/// One request's way to its answer.
+/// The answer to one request while it is being received.
 final class URLSessionAnswer: Sendable {
     private struct State {
         var hasHead = false
@@ -103,14 +103,14 @@ final class URLSessionAnswer: Sendable {
         self.answerLimit = answerLimit
     }
 
-    /// Settles the result, unless it is settled.
+    /// Sets the result if there is none yet.
     func finish(_ result: Result<HTTPResponse, HTTPFailure>) {
         state.mutate { if $0.result == nil { $0.result = result } }
     }
 
-    /// Settles the result with the answer as far as it has come.
+    /// Makes the answer received so far the result.
     ///
-    /// - Returns: false if none has come yet.
+    /// - Returns: false if no answer has begun.
     func settleWithAnswer() -> Bool {
         state.mutate { state in
             guard let response = state.response else { return false }
@@ -144,7 +144,7 @@ final class URLSessionAnswer: Sendable {
             finish(.failure(.connectionLost))
             return false
         }
-        // A redirect's own body is not wanted, and neither is one that URLSession would inflate without a limit.
+        // URLSession would decompress the body without a limit.
         if let coding = response.contentCoding {
             finish(.failure(.answerEncoded(coding)))
             return false
@@ -195,18 +195,18 @@ extension HTTPResponse {
 }
 
 extension HTTPFailure {
-    /// - Parameter hasAnswer: whether the head of an answer had come before the error.
+    /// - Parameter hasAnswer: whether the head of an answer was received before the error.
     fileprivate init(_ error: any Error, hasAnswer: Bool) {
         let number = (error as NSError).code
         let code: URLError.Code? = URLError.Code(rawValue: number)
         self =
             switch code {
             case .timedOut: .timedOut
-            // Who has cancelled the request has its result already: here the session was given up for another one.
+            // A request that was cancelled has its result already. Here its session was given up because of another one.
             case .cancelled: .connectionLost
             case .cannotConnectToHost: .connectionRefused
             case .networkConnectionLost, .badServerResponse, .cannotParseResponse, .zeroByteResource: .connectionLost
-            // On Linux: bytes that are not HTTP look like another protocol, and a body that ends early is an unknown error.
+            // On Linux, bytes that are not HTTP give `unsupportedURL`, and a body that ends early gives `unknown`.
             case .unsupportedURL: .connectionLost
             case .unknown where hasAnswer: .connectionLost
             case .cannotFindHost, .dnsLookupFailed: .hostNotFound

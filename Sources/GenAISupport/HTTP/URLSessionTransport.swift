@@ -1,4 +1,4 @@
-// A blocking HTTP client over URLSession that holds what URLSession on Linux alone does not.
+// A blocking HTTP client over URLSession, with limits that URLSession on Linux lacks.
 
 import Foundation
 
@@ -8,12 +8,11 @@ import FoundationNetworking
 
 /// Sends one request after another over kept-alive connections.
 ///
-/// Beyond URLSession's own: a time limit for the whole exchange (its timeouts count idle time only), a size limit for the
-/// answer, no redirects (headers would travel with them to another host), no compressed answers, no cookies, cache or stored
-/// credentials. Thread-safe.
+/// It adds a time limit for the whole exchange (URLSession's timeouts count idle time only) and a size limit for the
+/// answer. It has no redirects, compressed answers, cookies, cache or stored credentials. Thread-safe.
 ///
-/// URLSession on Linux receives as fast as the network delivers and bounds nothing in between, so a hostile server can still
-/// cost memory: ``hasGivenUp`` tells of such a server.
+/// URLSession on Linux buffers data as fast as the network delivers it, without a limit. So a hostile server can still
+/// cost memory; ``hasGivenUp`` reports such a server.
 package final class URLSessionTransport: HTTPTransport {
     private struct Session: Sendable {
         let session: URLSession
@@ -26,8 +25,7 @@ package final class URLSessionTransport: HTTPTransport {
         var isClosed = false
     }
 
-    /// What a first request opens besides its socket, and some more: the queues of URLSession on Linux end the process if
-    /// they can't have theirs.
+    /// More files than a first request opens. URLSession on Linux ends the process if its queues can't open theirs.
     private static let descriptorsForSession = 12
 
     /// How long a task may take to end by itself or after its cancellation. After that, its session is given up.
@@ -45,7 +43,7 @@ package final class URLSessionTransport: HTTPTransport {
 
     deinit { close() }
 
-    /// Whether some request had to be given up before URLSession was done with it.
+    /// Whether any request was given up before URLSession was done with it.
     package var hasGivenUp: Bool { state.withLock { $0.hasGivenUp } }
 
     package func send(
@@ -57,7 +55,7 @@ package final class URLSessionTransport: HTTPTransport {
         guard timeout > .zero else { return .failure(.timedOut) }
         let deadline = ContinuousClock.now + timeout
         let urlRequest = urlRequest(for: request, idleLimit: timeout + .seconds(1))
-        // Under the lock: a session that is invalidated in between would end the process.
+        // Under the lock: making a task of an invalidated session would end the process.
         let begun = state.withLock { state -> Result<(Session, URLSessionDataTask, URLSessionAnswer), HTTPFailure> in
             guard !state.isClosed else { return .failure(.cancelled) }
             guard let session = state.session ?? makeSession() else {
@@ -95,9 +93,9 @@ package final class URLSessionTransport: HTTPTransport {
         session?.session.finishTasksAndInvalidate()
     }
 
-    /// Nil if there are too few file descriptors.
+    /// Nil if too few file descriptors are left.
     private func makeSession() -> Session? {
-        guard FileDescriptors.areLeft(Self.descriptorsForSession) else { return nil }
+        guard canOpenFiles(Self.descriptorsForSession) else { return nil }
         OpenSSL.keepUntilTheEnd()
         let answers = URLSessionAnswers(answerLimit: answerLimit)
         let session = URLSession(configuration: .withoutMemory, delegate: answers, delegateQueue: .serial)
@@ -148,7 +146,7 @@ package final class URLSessionTransport: HTTPTransport {
 }
 
 extension URLSessionConfiguration {
-    /// Nothing is remembered from one request to the next but the connection.
+    /// Only connections are kept between requests.
     fileprivate static var withoutMemory: URLSessionConfiguration {
         let configuration = URLSessionConfiguration.ephemeral
         configuration.urlCache = nil
@@ -167,4 +165,16 @@ extension OperationQueue {
         queue.maxConcurrentOperationCount = 1
         return queue
     }
+}
+
+/// Whether so many files can be opened now. Tries it, because limits differ by system and container.
+private func canOpenFiles(_ number: Int) -> Bool {
+    var opened: [Int32] = []
+    defer { for descriptor in opened { close(descriptor) } }
+    while opened.count < number {
+        let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        opened.append(descriptor)
+    }
+    return true
 }

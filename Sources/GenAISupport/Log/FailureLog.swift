@@ -1,4 +1,4 @@
-// Keeps a failure that comes again and again from filling the log.
+// Keeps a repeated failure from filling the log.
 
 /// Logs a repeated failure once at its start, then at most once a minute with a count, and once when it is over.
 package final class FailureLog: Sendable {
@@ -8,7 +8,7 @@ package final class FailureLog: Sendable {
         var lastLogged: ContinuousClock.Instant
     }
 
-    /// How long a failure that goes on is not mentioned again.
+    /// The shortest time between two lines about a failure that goes on.
     package static let reminderInterval: Duration = .seconds(60)
 
     private let log: Log
@@ -20,7 +20,7 @@ package final class FailureLog: Sendable {
         self.timeSource = timeSource
     }
 
-    /// Notes a failure and logs it if it is the first in a row or the last line about it is a minute old.
+    /// Counts a failure. Logs it if it is the first in a row, or if the last line about it is a minute old.
     package func failed(_ level: LogLevel, _ message: @autoclosure () -> String) {
         let now = timeSource.now
         let suppressed: Int? = failures.withLock { failures in
@@ -44,7 +44,7 @@ package final class FailureLog: Sendable {
         }
     }
 
-    /// Notes a success; logs it if it ends a row of failures.
+    /// Counts a success. Logs it if it ends a row of failures.
     package func succeeded(_ message: @autoclosure () -> String) {
         let ended: Failures? = failures.withLock { failures in
             defer { failures = nil }

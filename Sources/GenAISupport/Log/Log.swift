@@ -1,12 +1,12 @@
-// The package's own log: filters by level, makes lines safe to print, hands them on.
+// The package's own log: filters lines by level, escapes them and passes them to a handler.
 
 import Foundation
 
-/// Hands lines on to a log handler.
+/// Passes lines to a log handler.
 package struct Log: Sendable {
     package typealias Handler = @Sendable (LogEntry) -> Void
 
-    /// The least important level that is written; nil: none is.
+    /// The least important level that is written; nil writes nothing.
     private let level: LogLevel?
     private let metadata: [String: String]
     private let handler: Handler
@@ -21,7 +21,7 @@ package struct Log: Sendable {
         self.handler = handler
     }
 
-    /// The same log, with more that every line is about.
+    /// The same log, with more metadata on every line.
     package func about(_ more: [String: String]) -> Log {
         Log(level: level, metadata: metadata.merging(more) { $1 }, handler: handler)
     }
@@ -47,13 +47,14 @@ package struct Log: Sendable {
     package static func standardError(_ entry: LogEntry) {
         let time = Date.now.formatted(.iso8601)
         let line = "\(time) \(String(describing: entry.level).uppercased()) [genai-otel] \(entry.message)\n"
-        // Not through stdio: a line is one write, so lines of several threads do not mix.
+        // Without stdio: each line is one write, so lines of several threads do not mix.
         try? BrokenPipeSignal.ignored { try FileHandle.standardError.write(contentsOf: Data(line.utf8)) }
     }
 }
 
-/// The text with control characters, line separators and text-direction overrides written as `\n`, `\u{1b}` and the
-/// like: what a server sends must not be able to forge a line of a log or move a terminal's cursor.
+/// The text with control characters, line separators and text-direction overrides written as `\n`, `\u{1b}` and so on.
+///
+/// Without this, a server could forge log lines or move a terminal's cursor.
 package func escapingControlCharacters(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: \.isUnsafeToPrint) else { return text }
     var result = ""
@@ -63,7 +64,7 @@ package func escapingControlCharacters(_ text: String) -> String {
     return result
 }
 
-/// The text escaped, in quotes and cut to `limit` characters: for quoting input in a message.
+/// The text escaped, in quotes and cut to `limit` characters, for quoting input in a message.
 package func quoted(_ text: String, limit: Int = 100) -> String {
     let start = text.unicodeScalars.prefix(limit)
     let isCut = start.endIndex < text.unicodeScalars.endIndex

@@ -1,34 +1,30 @@
-// Holds log lines back while it would be wrong to hand them on.
+// Holds log lines back until the handler may be called.
 
-/// Keeps lines until it is opened; then hands them on in their order, and later ones at once.
+/// Keeps lines until it is opened, then hands them on in order; later lines go through at once.
 ///
-/// A handler may do anything, call this library too, so none is called while something is half made or a lock is held.
+/// A log handler may call this library, so it must not be called before `instrument()` has stored the instrumentation.
 package final class LogGate: Sendable {
-    private let target: Log.Handler
-    /// Nil once it is open.
+    private let handler: Log.Handler
+    /// Nil once the gate is open.
     private let held = Locked<[LogEntry]?>([])
 
-    package init(_ target: @escaping Log.Handler) {
-        self.target = target
-    }
+    package init(_ handler: @escaping Log.Handler) { self.handler = handler }
 
-    /// The handler to log through.
-    package var handler: Log.Handler {
-        { [self] entry in
-            let isHeld = held.withLock { held in
-                held?.append(entry)
-                return held != nil
-            }
-            if !isHeld { target(entry) }
+    @Sendable
+    package func write(_ entry: LogEntry) {
+        let isHeld = held.withLock { held in
+            held?.append(entry)
+            return held != nil
         }
+        if !isHeld { handler(entry) }
     }
 
-    /// Hands on what was held back. Not to be called with a lock held.
+    /// Hands on the lines that were kept. The caller must hold no lock.
     package func open() {
         let lines = held.withLock { held in
             defer { held = nil }
             return held ?? []
         }
-        for line in lines { target(line) }
+        for line in lines { handler(line) }
     }
 }

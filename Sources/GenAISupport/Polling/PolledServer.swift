@@ -1,32 +1,32 @@
-// One server that is polled: a thread, what it reads with, and the identity under which it reports.
+// One polled server: its thread, its poll, and the identity under which it reports.
 
-/// Reads one server again and again during one run of its thread; used on that thread only.
+/// Reads one server repeatedly during one run of its thread. Used on that thread only.
 package protocol ServerPoll {
-    /// What the log calls the server, at the beginning of a line.
+    /// The server's name at the beginning of a log line.
     var name: String { get }
 
-    /// Time from one poll to the next, asked for when the run begins. 5 seconds if it is not more than 0.
+    /// Time from one poll to the next, read when the run begins. 5 seconds are used if it is not more than 0.
     var interval: Duration { get }
 
-    /// Reads the server once; blocks until there is a reading.
+    /// Reads the server once, blocking until there is a reading.
     ///
-    /// - Returns: nil if the cancellation was raised first.
+    /// - Returns: nil if it was cancelled.
     func read(_ cancellation: Cancellation) -> ServerReading?
 
-    /// Lets go of connections; nothing is read after it.
+    /// Closes the connections. Nothing is read afterwards.
     func close()
 }
 
-/// Polls one server on a thread of its own, hands its readings over, and takes back what it has reported under an identity
-/// that it no longer has.
+/// Polls one server on its own thread and passes its readings on. When the server's identity changes, withdraws what
+/// was reported under the earlier one.
 ///
-/// Thread-safe. Handlers and polls are called on the server's thread, never under a lock; ``retire()`` calls `onWithdrawal`
-/// on the caller's.
+/// Thread-safe. Handlers and polls are called on the server's thread, never under a lock; only ``retire()`` calls
+/// `onWithdrawal` on the caller's thread.
 package final class PolledServer: Sendable {
-    /// Makes what a run polls with, on the run's thread. It is given the identity that was last reported.
+    /// Makes the poll of one run, on the run's thread. Receives the identity that was last reported.
     package typealias MakePoll = @Sendable (_ last: ServerIdentity?) -> any ServerPoll
 
-    /// Used where the configured interval is none.
+    /// Replaces an interval that is not more than 0.
     package static let defaultInterval: Duration = .seconds(5)
 
     private let thread: RepeatingThread
@@ -34,8 +34,8 @@ package final class PolledServer: Sendable {
 
     /// - Parameters:
     ///   - threadName: Linux shows 15 characters.
-    ///   - onReading: receives a reading for each poll that was not cancelled.
-    ///   - onWithdrawal: receives an identity that is no longer reported; perhaps more than once.
+    ///   - onReading: receives one reading for each poll that was not cancelled.
+    ///   - onWithdrawal: receives each identity that is no longer reported, possibly more than once.
     package init(
         threadName: String,
         log: Log,
@@ -46,7 +46,7 @@ package final class PolledServer: Sendable {
     ) {
         let reports = Reports(makePoll: makePoll, onReading: onReading, onWithdrawal: onWithdrawal)
         self.reports = reports
-        // Nothing here refers to this object, so that it can go away.
+        // The thread must not refer to this object, or the object could never be released.
         thread = RepeatingThread(name: threadName, timeSource: timeSource) {
             let poll = reports.makePoll()
             var interval = poll.interval
@@ -64,16 +64,16 @@ package final class PolledServer: Sendable {
     /// True from ``start()`` until every thread has ended.
     package var isRunning: Bool { thread.isRunning }
 
-    /// Whether the caller is on a thread of this server, as its handlers are.
+    /// Whether the calling thread is one of this server's, as it is in its handlers.
     package var isCurrentThread: Bool { thread.isCurrentThread }
 
-    /// Polls at once and then at each interval; does nothing if it runs already, or after ``close()`` or ``retire()``.
+    /// Polls at once and then at each interval. Does nothing if it is running, or after ``close()`` or ``retire()``.
     ///
-    /// - Returns: false if the system has no thread left for it.
+    /// - Returns: false if the system has no thread left.
     @discardableResult
     package func start() -> Bool { thread.start() }
 
-    /// Cancels the poll that is under way and lets no other begin, without waiting. What was reported stays.
+    /// Cancels the current poll and prevents further ones, without waiting. Reported values stay.
     @discardableResult
     package func requestStop() -> [Cancellation] { thread.requestStop() }
 
@@ -82,31 +82,31 @@ package final class PolledServer: Sendable {
         thread.waitForEnd(of: runs, timeout: timeout)
     }
 
-    /// ``RepeatingThread/stop(timeout:)``. What was reported stays.
+    /// ``RepeatingThread/stop(timeout:)``. Reported values stay.
     @discardableResult
     package func stop(timeout: Duration) -> Bool { thread.stop(timeout: timeout) }
 
-    /// Like ``requestStop()``, and no start does anything after it.
+    /// Like ``requestStop()``, and forever: later starts do nothing.
     package func close() { thread.close() }
 
-    /// Like ``close()``, and takes back what was reported: the last that is heard of any identity is its withdrawal.
+    /// Like ``close()``, and withdraws what was reported. No reading of this server follows its withdrawal.
     package func retire() {
         close()
         reports.retire()
     }
 
-    /// Polls otherwise from the next start on, under the same ownership of what was reported; ends the run that there is.
+    /// Ends the current run; the next start uses the new poll. The new poll's readings replace those of the old one.
     package func replacePoll(_ makePoll: @escaping MakePoll) {
         reports.replace(makePoll)
         requestStop()
     }
 }
 
-/// What a server has reported. Several runs may report at a time: one that was told to stop may still be in a handler.
+/// What a server has reported. Several runs may report at once: one that was told to stop may still be in a handler.
 private struct Reports: Sendable {
     private struct State: Sendable {
         var makePoll: PolledServer.MakePoll
-        /// The identity that was last handed over.
+        /// The identity of the last reading that was passed on.
         var last: ServerIdentity?
         var isRetired = false
     }
@@ -135,7 +135,7 @@ private struct Reports: Sendable {
     func report(_ reading: ServerReading, _ cancellation: Cancellation) {
         let server = reading.server
         var former: ServerIdentity?
-        // The cancellation is looked at under the lock: once a later run has reported, an earlier one can't any more.
+        // The cancellation is checked under the lock, so that an earlier run can't report after a later one.
         let isWanted = state.withLock { state in
             guard !state.isRetired, !cancellation.isCancelled else { return false }
             former = state.last
@@ -145,8 +145,8 @@ private struct Reports: Sendable {
         guard isWanted else { return }
         if let former, former != server { onWithdrawal(former) }
         onReading(reading)
-        // While that was under way, the server may have been retired, or a later run may have reported another identity:
-        // then this one has been withdrawn before it was handed over.
+        // Meanwhile the server may have been retired, or a later run may have reported another identity. Then this
+        // identity was withdrawn before its reading was passed on, and has to be withdrawn again.
         let isCurrent = state.withLock { !$0.isRetired && $0.last == server }
         if !isCurrent { onWithdrawal(server) }
     }

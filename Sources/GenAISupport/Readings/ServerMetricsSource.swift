@@ -1,6 +1,14 @@
 // How an application has a server of its own polled like the built-in ones.
 
 /// A model server that the application knows how to read, polled at an interval on a background thread.
+///
+/// ```swift
+/// struct MyServer: ServerMetricsSource {
+///     let server = ServerIdentity(engine: "mine", address: "gpu-1", port: 9000)
+///     func read() async throws -> ServerReading { ServerReading(server: server, models: [ModelReading(model: "a")]) }
+/// }
+/// configuration.sources = [MyServer()]
+/// ```
 public protocol ServerMetricsSource: Sendable {
     /// Which server this is; reported with `gen_ai.server.up` 0 when reading it fails.
     var server: ServerIdentity { get }

@@ -1,4 +1,4 @@
-// GPU memory of AMD cards, as the Linux driver amdgpu tells it in files.
+// GPU memory of AMD cards, from files of the Linux driver amdgpu.
 
 import GenAISupport
 
@@ -13,7 +13,7 @@ enum AMDSysfs {
         return try sum.total(orUnknown: "no GPU in \(locations.graphicsCards)")
     }
 
-    /// `card0`, but not `card0-DP-1`: connectors stand beside the cards and lead to the same device.
+    /// `card0`, but not `card0-DP-1`: the folder also lists connectors, which lead to the same device.
     private static func isCard(_ name: String) -> Bool {
         name.hasPrefix("card") && Int(digits: name.dropFirst(4)) != nil
     }

@@ -5,7 +5,7 @@ import Metal
 #endif
 
 enum AppleMetal {
-    /// As much memory as the GPU may use without slowing down, in bytes: Apple GPUs share the machine's.
+    /// The memory in bytes that the GPU can use without slowing down. Apple GPUs share the machine's memory.
     static func totalMemory() throws(VRAMUnknown) -> UInt64 {
         #if canImport(Metal)
         var sum = VRAMSum()

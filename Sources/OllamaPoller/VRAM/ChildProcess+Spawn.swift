@@ -1,4 +1,4 @@
-// How a child process is started: posix_spawn, no shell, nothing inherited that it does not need.
+// Starts a child process with posix_spawn: no shell, and nothing inherited that it does not need.
 
 import GenAISupport
 
@@ -11,7 +11,7 @@ import Musl
 #endif
 
 extension ChildProcess {
-    /// Starts `executable` with its output going into the pipe; its input and its errors are `/dev/null`.
+    /// Starts `executable` with its output in the pipe; its input and errors are `/dev/null`.
     static func spawn(
         _ executable: String,
         _ arguments: [String],
@@ -33,16 +33,16 @@ extension ChildProcess {
         }
 
         var flags = Int32(POSIX_SPAWN_SETPGROUP) | Int32(POSIX_SPAWN_SETSIGMASK) | Int32(POSIX_SPAWN_SETSIGDEF)
-        // A group of its own, so that whatever it starts can be ended with it.
+        // Its own process group, so that its children can be killed with it.
         posix_spawnattr_setpgroup(&attributes, 0)
-        // The caller's thread blocks signals, and the host may ignore some: both would be inherited.
+        // Otherwise the child would inherit the signals that this thread blocks and that the host ignores.
         var signals = sigset_t()
         sigemptyset(&signals)
         posix_spawnattr_setsigmask(&attributes, &signals)
         sigfillset(&signals)
         posix_spawnattr_setsigdefault(&attributes, &signals)
 
-        // The output first: the pipe may have one of the other two numbers if the host has closed its own.
+        // The output first: if the host has closed its own input or errors, the pipe may have that number.
         posix_spawn_file_actions_adddup2(&actions, pipe.writeEnd, STDOUT_FILENO)
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
@@ -65,9 +65,9 @@ extension ChildProcess {
     #if !canImport(Darwin)
     private typealias AddCloseFrom = @convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, Int32) -> Int32
 
-    /// Has the child close everything but the three standard descriptors: the host's need not be marked close-on-exec.
+    /// Makes the child close all but the standard descriptors: the host's may lack close-on-exec.
     private static func closeOthers(_ actions: inout posix_spawn_file_actions_t) {
-        // In glibc since 2.34, not in musl.
+        // glibc has it since 2.34, musl does not.
         if let addCloseFrom: AddCloseFrom = try? DynamicLibrary().function("posix_spawn_file_actions_addclosefrom_np") {
             _ = addCloseFrom(&actions, 3)
         } else {
@@ -80,7 +80,7 @@ extension ChildProcess {
     #endif
 }
 
-/// Lends the strings as C wants them: an array of pointers that ends with a null pointer.
+/// Passes the strings in C's form: an array of pointers that ends with a null pointer.
 private func withCStrings<Result>(_ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result) -> Result {
     let pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
     defer { for pointer in pointers { free(pointer) } }

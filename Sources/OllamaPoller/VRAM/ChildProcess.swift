@@ -1,4 +1,4 @@
-// Runs a program and takes what it prints: bounded in time and size, and nothing of it stays behind.
+// Runs a program and returns its output, within limits of time and size.
 
 #if canImport(Darwin)
 import Darwin
@@ -14,7 +14,7 @@ package struct ChildProcess: Sendable {
     package enum Failure: Error, CustomStringConvertible {
         case notStarted(code: Int32)
         case failed(status: Int32)
-        /// Ended by this process; `unreaped` is set if it has not ended in spite of that.
+        /// Killed by this process. `unreaped` is set if it has not ended even so.
         case killed(Reason, unreaped: ChildProcess?)
 
         package var description: String {
@@ -35,17 +35,17 @@ package struct ChildProcess: Sendable {
 
     private enum Life { case running, ended(status: Int32) }
 
-    /// How often time, cancellation and the child's life are looked at, in milliseconds.
+    /// How often time, cancellation and the child are checked, in milliseconds.
     private static let tick: Int32 = 10
-    /// How long a killed process may take to go: the kernel ends it at once unless it hangs in a driver.
+    /// How long to wait for a killed process. The kernel ends it at once, unless it hangs in a driver.
     private static let killLimit: Duration = .seconds(1)
 
     let id: pid_t
 
     /// Runs `executable` (an absolute path) and returns what it printed on standard output.
     ///
-    /// It gets no input, its errors go nowhere, and it inherits no other descriptor. After `timeLimit`, when `isCancelled`,
-    /// or once it has printed more than `outputLimit` bytes, it is killed, together with what it started itself.
+    /// It gets no input, its errors are dropped, and it inherits no other descriptor. It is killed together with its
+    /// children after `timeLimit`, when `isCancelled`, or when it has printed more than `outputLimit` bytes.
     package static func run(
         _ executable: String,
         _ arguments: [String],
@@ -64,7 +64,7 @@ package struct ChildProcess: Sendable {
         }
         var output: [UInt8] = []
         while true {
-            // In this order: what was printed before the end is in the pipe once the end has been seen.
+            // In this order: once the end was seen, all output is in the pipe.
             let life = child.lookAfter()
             pipe.drain(into: &output, limit: outputLimit)
             if output.count > outputLimit { return .failure(child.end(.tooMuchOutput)) }
@@ -77,7 +77,7 @@ package struct ChildProcess: Sendable {
         }
     }
 
-    /// Takes the status of a process that has ended, so that it does not stay a zombie.
+    /// Collects the status of the process if it has ended, so that it does not stay a zombie.
     ///
     /// - Returns: false if it has not ended yet.
     func reap() -> Bool {
@@ -89,12 +89,12 @@ package struct ChildProcess: Sendable {
         switch waitpid(id, &status, WNOHANG) {
         case 0: return .running
         case id: return .ended(status: status)
-        // The host reaps every child itself or ignores SIGCHLD: it has ended, and its output must speak for it.
+        // The host reaps all children or ignores SIGCHLD. The process has ended; only its output tells how.
         default: return .ended(status: 0)
         }
     }
 
-    /// Ends the process, which was running a moment ago, and its group.
+    /// Kills the process, which was running a moment ago, and its group.
     private func end(_ reason: Reason) -> Failure {
         kill(-id, SIGKILL)
         let deadline = ContinuousClock.now + Self.killLimit

@@ -1,4 +1,4 @@
-// Finding a program as a shell would, but only where its place does not depend on the working folder.
+// Finds a program on the PATH, in absolute folders only.
 
 #if canImport(Darwin)
 import Darwin
@@ -9,7 +9,7 @@ import Musl
 #endif
 
 enum ExecutableSearch {
-    /// The absolute path of the first executable file of this name. Relative folders in `path` are passed over.
+    /// The absolute path of the first executable file with this name. Relative folders in `path` are skipped.
     static func find(_ name: String, path: String) -> String? {
         path.split(separator: ":")
             .filter { $0.hasPrefix("/") }

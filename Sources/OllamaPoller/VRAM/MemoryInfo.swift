@@ -1,4 +1,4 @@
-// The machine's own memory: what GPUs without memory of their own use.
+// The machine's memory, which GPUs without their own memory use.
 
 import GenAISupport
 

@@ -1,8 +1,8 @@
-// GPU memory through NVIDIA's management library, loaded at run time: nothing is linked against it.
+// GPU memory through NVIDIA's management library, which is loaded at run time.
 
 enum NVML {
-    /// The memory of all NVIDIA GPUs in bytes. GPUs that can't be asked are left out; if one shares the machine's memory
-    /// (Grace, DGX Spark, Jetson), that counts, once.
+    /// The memory of all NVIDIA GPUs in bytes. GPUs that can't be read are skipped. If any shares the machine's memory
+    /// (Grace, DGX Spark, Jetson), that memory counts once.
     static func totalMemory(_ locations: VRAMLocations) throws(VRAMUnknown) -> UInt64 {
         let library = try NVMLLibrary.load(anyOf: locations.nvmlLibraries)
         try library.start()

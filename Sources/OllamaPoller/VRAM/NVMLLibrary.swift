@@ -1,15 +1,15 @@
-// The functions of libnvidia-ml that are used, as Swift calls them.
+// The functions of libnvidia-ml that this package uses.
 
 import GenAISupport
 
 /// A loaded libnvidia-ml.
 ///
-/// It is never unloaded: drivers leave threads and thread-local data behind, and unloading code that they point to would
-/// crash the host. Loading it again only counts a reference.
+/// It is never unloaded: drivers leave threads and thread-local data behind, and unloading their code would crash the
+/// host. Loading it again only adds a reference.
 struct NVMLLibrary {
     enum DeviceMemory {
         case total(UInt64)
-        /// The GPU has no memory of its own.
+        /// The GPU shares the machine's memory.
         case unified
         case failed(String)
     }
@@ -22,7 +22,7 @@ struct NVMLLibrary {
 
     /// NVML_ERROR_NOT_SUPPORTED.
     private static let notSupported: Int32 = 3
-    /// More GPUs than any machine has; what is beyond is not believed.
+    /// More GPUs than any machine has; a larger count is not trusted.
     private static let deviceLimit: UInt32 = 1024
 
     private let initialize: Plain
@@ -50,7 +50,7 @@ struct NVMLLibrary {
         errorString = try? library.function("nvmlErrorString") as GetText
     }
 
-    /// Starts the library; each start needs its ``shutDown()``.
+    /// Starts the library. Each start needs one ``shutDown()``.
     func start() throws(VRAMUnknown) {
         let code = initialize()
         guard code == 0 else { throw VRAMUnknown(describe(code)) }

@@ -1,16 +1,16 @@
-// GPU memory through the tool nvidia-smi, for systems where its library can't be loaded.
+// GPU memory through the tool nvidia-smi, where NVIDIA's library can't be loaded.
 
 import GenAISupport
 
 /// Runs `nvidia-smi`, found on the `PATH`, without a shell.
 struct NvidiaSMI {
     private static let arguments = ["--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    /// Thousands of GPUs; what prints more is not nvidia-smi.
+    /// Bytes, enough for thousands of GPUs.
     private static let outputLimit = 65_536
 
     let environment: @Sendable () -> [String: String]
     let limit: Duration
-    /// A process of an earlier run that not even SIGKILL has ended yet: it hangs in the driver.
+    /// An earlier process that even SIGKILL has not ended yet, because it hangs in the driver.
     private var stuck: ChildProcess?
 
     init(environment: @escaping @Sendable () -> [String: String], limit: Duration) {
@@ -20,7 +20,7 @@ struct NvidiaSMI {
 
     /// The memory of all NVIDIA GPUs in bytes.
     mutating func totalMemory(isCancelled: () -> Bool) throws(VRAMUnknown) -> UInt64 {
-        if let stuck, !stuck.reap() { throw VRAMUnknown("the last one can't be ended") }
+        if let stuck, !stuck.reap() { throw VRAMUnknown("the previous nvidia-smi could not be killed") }
         stuck = nil
         let environment = environment()
         guard let executable = ExecutableSearch.find("nvidia-smi", path: environment["PATH"] ?? "") else {
@@ -29,7 +29,7 @@ struct NvidiaSMI {
         switch ChildProcess.run(
             executable,
             Self.arguments,
-            // Without a locale of its own, numbers look the same everywhere.
+            // Numbers in the same format everywhere.
             environment: environment.merging(["LC_ALL": "C"]) { $1 },
             outputLimit: Self.outputLimit,
             timeLimit: limit,
@@ -43,7 +43,7 @@ struct NvidiaSMI {
         }
     }
 
-    /// Adds up one number of mebibytes a line; other lines (`[N/A]`, `[Insufficient Permissions]`) are left out.
+    /// Adds up one number of mebibytes per line; other lines (`[N/A]`, `[Insufficient Permissions]`) are skipped.
     private static func sum(ofLines output: [UInt8]) throws(VRAMUnknown) -> UInt64 {
         var sum = VRAMSum()
         for line in String(decoding: output, as: UTF8.self).split(whereSeparator: \.isNewline) {
@@ -52,6 +52,6 @@ struct NvidiaSMI {
             let (bytes, overflow) = UInt64(mebibytes).multipliedReportingOverflow(by: 1 << 20)
             if !overflow { sum.add(bytes) }
         }
-        return try sum.total(orUnknown: "no line tells the memory of a GPU")
+        return try sum.total(orUnknown: "its output has no GPU's memory")
     }
 }

@@ -1,4 +1,4 @@
-// The pipe through which a child process's output comes.
+// The pipe for a child process's output.
 
 #if canImport(Darwin)
 import Darwin
@@ -8,9 +8,9 @@ import Glibc
 import Musl
 #endif
 
-/// A pipe whose reading end never blocks and whose ends no other child process inherits.
+/// A pipe whose reading end never blocks and whose ends other child processes do not inherit.
 ///
-/// This process keeps the writing end open too, so the end of the output is not seen here: it comes with the child's.
+/// This process keeps the writing end open too. So the pipe does not show the end of the output; the child's end does.
 struct OutputPipe {
     private let readEnd: Int32
     let writeEnd: Int32
@@ -18,7 +18,7 @@ struct OutputPipe {
     init?() {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return nil }
-        // A child that the host starts just now may still inherit them. That does no harm: nobody waits for them to close.
+        // A child that the host starts right now may inherit them. That is harmless: nobody waits for them to close.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         readEnd = ends[0]
         writeEnd = ends[1]
@@ -30,7 +30,7 @@ struct OutputPipe {
         close(writeEnd)
     }
 
-    /// Takes what has come, until a little over `limit` bytes are there.
+    /// Appends the available output, until `output` has a little more than `limit` bytes.
     func drain(into output: inout [UInt8], limit: Int) {
         var buffer = [UInt8](repeating: 0, count: 16_384)
         while output.count <= limit {
@@ -41,7 +41,7 @@ struct OutputPipe {
         }
     }
 
-    /// Waits for data, at most as long as this.
+    /// Waits for data, at most for this time.
     func waitForData(milliseconds: Int32) {
         var entry = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)
         _ = poll(&entry, 1, milliseconds)

@@ -1,4 +1,4 @@
-// Reading the small files by which the kernel tells things.
+// Reads the kernel's small information files.
 
 #if canImport(Darwin)
 import Darwin

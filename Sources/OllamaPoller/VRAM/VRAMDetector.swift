@@ -1,12 +1,12 @@
-// Finds out how much GPU memory this machine has: asks one method after another until one knows.
+// Detects this machine's GPU memory: tries one method after another until one succeeds.
 //
-// Nothing in this folder knows of HTTP, logs or threads, so that it also links on its own (`Tests/vram-probe`).
+// Nothing in this folder uses HTTP, logs or threads, so that it also links on its own (`Tests/vram-probe`).
 
 /// Detects the total GPU memory of this machine.
 ///
-/// Blocks for as long as drivers and tools take, so it belongs on a background thread. Not thread-safe: one caller at a time.
+/// Blocks for as long as drivers and tools take, so it belongs on a background thread. Not thread-safe.
 package struct VRAMDetector {
-    /// Where a total comes from.
+    /// A way to find the total.
     package enum Method: String, Sendable {
         case nvml = "NVML"
         case nvidiaSMI = "nvidia-smi"
@@ -14,11 +14,11 @@ package struct VRAMDetector {
         case metal = "Metal"
     }
 
-    /// What a detection came to.
+    /// The outcome of a detection.
     package struct Finding: Sendable, Equatable {
-        /// Bytes of all GPUs together, and who said so; nil when no method knows.
+        /// The total and the method that found it; nil if no method succeeded.
         package var total: Total?
-        /// One line for each method that does not know, saying why.
+        /// One line for each failed method, with the reason.
         package var failures: [String] = []
     }
 
@@ -27,7 +27,7 @@ package struct VRAMDetector {
         package var method: Method
     }
 
-    /// How long `nvidia-smi` may take.
+    /// The time limit of `nvidia-smi`.
     package static let processLimit: Duration = .seconds(5)
 
     private let locations: VRAMLocations
@@ -38,7 +38,7 @@ package struct VRAMDetector {
         nvidiaSMI = NvidiaSMI(environment: locations.environment, limit: processLimit)
     }
 
-    /// Asks the methods in order of preference; gives up between them, and in the slow one, when `isCancelled`.
+    /// Tries the methods in order of preference. `isCancelled` is checked between them and during `nvidia-smi`.
     package mutating func detect(isCancelled: () -> Bool) -> Finding {
         var finding = Finding()
         for method in [Method.nvml, .nvidiaSMI, .amd, .metal] {
@@ -63,7 +63,7 @@ package struct VRAMDetector {
     }
 }
 
-/// Why a method could not tell the GPU memory.
+/// Why a method failed.
 package struct VRAMUnknown: Error {
     package var reason: String
 
@@ -72,7 +72,7 @@ package struct VRAMUnknown: Error {
     }
 }
 
-/// Adds up what a method found per GPU. Drivers are not trusted: a figure that no GPU has counts as not told.
+/// Adds up the memory of GPUs. Drivers are not trusted: implausible figures are ignored.
 struct VRAMSum {
     /// One pebibyte: four thousand times the largest GPU of 2026.
     private static let implausible: UInt64 = 1 << 50

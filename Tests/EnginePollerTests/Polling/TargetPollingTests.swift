@@ -50,7 +50,7 @@ struct TargetPollingTests {
         #expect(request.target == "/metrics")
         #expect(request.headers["user-agent"] == PackageInfo.userAgent)
         #expect(request.headers["authorization"] == nil)
-        #expect(bench.log.lines(.info) == ["http://127.0.0.1:\(server.port)/metrics is vllm"])
+        #expect(bench.log.lines(.info) == ["The engine at http://127.0.0.1:\(server.port)/metrics is vllm"])
         #expect(bench.log.lines(.warning).isEmpty)
     }
 
@@ -113,7 +113,7 @@ struct TargetPollingTests {
             (.json(#"{"error":"no"}"#, status: 501), "--metrics"),
             (.response(302, headers: ["Location": "/metrics/"]), "redirects are not followed"),
             (.text(""), "the answer is empty"),
-            (.text("up 1\n"), "no metric of an engine that is known"),
+            (.text("up 1\n"), "no metrics of a known engine"),
             (.json("[]"), "JSON"),
             (.text("<html>"), "web page"),
             (.close, "connection lost"), (.reset, "connection lost"),

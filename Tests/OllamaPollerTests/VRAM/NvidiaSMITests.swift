@@ -35,9 +35,9 @@ struct NvidiaSMITests {
     @Test(
         "what is no answer leaves the memory unknown",
         arguments: [
-            ("echo '[N/A]'", "tells the memory"),
-            ("echo 'NVIDIA-SMI has failed'; printf '\\377\\000\\n'", "tells the memory"),
-            ("true", "tells the memory"),
+            ("echo '[N/A]'", "has no GPU's memory"),
+            ("echo 'NVIDIA-SMI has failed'; printf '\\377\\000\\n'", "has no GPU's memory"),
+            ("true", "has no GPU's memory"),
             ("echo 24576; exit 1", "ended with status 1"),
             ("echo 24576; kill -9 $$", "ended by signal 9"),
             ("exec /usr/bin/head -c 100000000 /dev/zero", "printed too much"),

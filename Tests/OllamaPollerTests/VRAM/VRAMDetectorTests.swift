@@ -24,7 +24,7 @@ struct VRAMDetectorTests {
         let finding = detect()
         #expect(finding.total == nil)
         #expect(finding.failures.count == 4)
-        #expect(AssumedVRAM.bytes == 8 << 30)
+        #expect(GPUMemory.assumed == Double(8 << 30))
     }
 
     @Test("NVML is asked first, nvidia-smi only if it fails", .enabled(if: FakeNVML.compiler != nil))

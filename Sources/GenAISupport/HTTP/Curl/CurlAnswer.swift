@@ -1,17 +1,17 @@
-// What libcurl's callbacks make of an answer, and the limits that they hold it to.
+// Collects an answer from libcurl's callbacks, within limits.
 
 #if os(Linux) && (arch(x86_64) || arch(arm64))
 
-/// An answer as far as it has come. Used by one thread: libcurl calls back on the thread that drives it.
+/// An answer while it is being received. Used by one thread: libcurl calls back on the thread that drives it.
 final class CurlAnswer {
-    /// The largest head that is read, trailers and interim answers included, in bytes.
+    /// The largest head in bytes, including trailers and interim answers.
     static let headLimit = 256 * 1024
 
-    /// Up to this size, in bytes, a body grows as arrays do.
+    /// Up to this size in bytes, the body grows like any array.
     private static let smallBody = 256 * 1024
 
     private(set) var response = HTTPResponse(status: 0)
-    /// Why the rest is not wanted.
+    /// Why the transfer was ended early.
     private(set) var failure: HTTPFailure?
     private let bodyLimit: Int
     private var headSize = 0
@@ -28,7 +28,7 @@ final class CurlAnswer {
         guard headSize <= Self.headLimit else { return fail(.connectionLost) }
         let text = String(decoding: line, as: UTF8.self)
         if text.hasPrefix("HTTP/") {
-            // An interim answer (100, 103) may have come before: only the last head counts.
+            // Only the last head counts: interim answers (100, 103) come before it.
             let status = text.split(separator: " ").dropFirst().first
             response = HTTPResponse(status: status.flatMap { Int(digits: $0) } ?? 0)
             return true
@@ -53,8 +53,7 @@ final class CurlAnswer {
     /// - Returns: false to end the transfer at once.
     func receive(body piece: UnsafeBufferPointer<UInt8>) -> Bool {
         guard response.body.count + piece.count <= bodyLimit else { return fail(.answerTooLarge(limit: bodyLimit)) }
-        // Growing by doubling would leave the allocator three times as much at last. Memory that is set aside costs nothing
-        // before it is used.
+        // Growth by doubling would use up to three times the memory. Reserved memory costs nothing until it is used.
         if response.body.count + piece.count > Self.smallBody, response.body.capacity < bodyLimit {
             response.body.reserveCapacity(bodyLimit)
         }
@@ -91,7 +90,7 @@ extension CurlAnswer {
             Unmanaged<CurlAnswer>.fromOpaque(answer).takeUnretainedValue(),
             UnsafeBufferPointer(start: bytes, count: count)
         )
-        // Anything but the number of bytes ends the transfer; for an empty piece that is anything but 0.
+        // Any other number than the count ends the transfer; for an empty piece, any number but 0.
         return isWanted ? count : count == 0 ? 1 : 0
     }
 }

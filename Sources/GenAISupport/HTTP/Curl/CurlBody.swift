@@ -1,12 +1,12 @@
-// What libcurl's callback takes a request's body from.
+// A request's body, as libcurl's callback reads it.
 
 #if os(Linux) && (arch(x86_64) || arch(arm64))
 import Foundation
 
-/// A body on its way out. Used by one thread: libcurl calls back on the thread that drives it.
+/// A body while it is being sent. Used by one thread: libcurl calls back on the thread that drives it.
 ///
-/// Handed over by a callback that can't begin again, and not as memory, because libcurl would else send a request once more
-/// by itself when a kept connection turns out to be dead: nobody would know of it, or pause before it.
+/// libcurl reads it through a callback that can't start over. Given the bytes as memory, libcurl would silently repeat
+/// a request when a kept-alive connection turns out to be dead.
 final class CurlBody {
     private let bytes: Data
     private var sent = 0

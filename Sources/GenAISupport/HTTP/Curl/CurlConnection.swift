@@ -1,15 +1,15 @@
-// One of libcurl's handles, with the connection that it keeps, and how a request goes through it.
+// One libcurl handle and its connection, and how a request is sent through it.
 
 #if os(Linux) && (arch(x86_64) || arch(arm64))
 import Foundation
 
-/// Sends one request after another and keeps the connection between them.
+/// Sends one request after another over one kept-alive connection.
 ///
-/// Driven through libcurl's multi interface although there is only one transfer, because that alone can be woken: a
-/// cancellation takes effect at once, and the deadline is this package's own.
+/// Uses libcurl's multi interface although there is only one transfer, because only that can be woken up: so a
+/// cancellation takes effect at once, and the deadline does not depend on libcurl's timeouts.
 final class CurlConnection: @unchecked Sendable {
-    // Sendable: whoever has taken it from the client's pool is the only one to use it, but for `wake()`, which
-    // libcurl allows from any thread.
+    // Sendable: only the thread that took it from the transport's pool uses it, except for `wake()`, which libcurl
+    // allows from any thread.
 
     private let library: CurlLibrary
     private let easy: CurlLibrary.Handle
@@ -32,10 +32,10 @@ final class CurlConnection: @unchecked Sendable {
         _ = library.multiCleanup(multi)
     }
 
-    /// Lets ``send(_:tls:answerLimit:until:isCancelled:)`` look at its cancellation.
+    /// Makes a running `send` check its cancellation.
     func wake() { _ = library.multiWakeup(multi) }
 
-    /// Sends a request and blocks until there is an answer, the deadline has passed or `isCancelled` is true.
+    /// Sends a request and blocks until the answer is complete, the deadline has passed or `isCancelled` is true.
     func send(
         _ request: HTTPRequest,
         userAgent: String,
@@ -48,7 +48,7 @@ final class CurlConnection: @unchecked Sendable {
         let fields = headerList(request, userAgent: userAgent)
         library.easyReset(easy)
         defer {
-            // It points to the answer, the header and the body, which end here; the connection stays.
+            // The handle points to the answer, the headers and the body, which end here. The connection stays open.
             library.easyReset(easy)
             library.listFree(fields)
         }
@@ -67,7 +67,7 @@ final class CurlConnection: @unchecked Sendable {
         isCancelled: () -> Bool
     ) -> Result<HTTPResponse, HTTPFailure> {
         guard library.multiAdd(multi, easy) == 0 else { return .failure(.other("libcurl has no memory")) }
-        // A transfer that is taken out before its end loses its connection: nothing of it reaches the next one.
+        // Removing a transfer before its end closes its connection, so nothing of it reaches the next request.
         defer { _ = library.multiRemove(multi, easy) }
         while true {
             var running: Int32 = 0
@@ -79,7 +79,7 @@ final class CurlConnection: @unchecked Sendable {
             guard !isCancelled() else { return .failure(.cancelled) }
             let remaining = ContinuousClock.now.duration(to: deadline)
             guard remaining > .zero else { return .failure(.timedOut) }
-            // libcurl's clock may stand still while the machine sleeps: the time left is looked at again now and then.
+            // Wait at most a minute at a time: libcurl's clock may stop while the machine is suspended.
             let milliseconds = Int32(min(remaining, .seconds(60)) / .milliseconds(1)) + 1
             _ = library.multiPoll(multi, nil, 0, milliseconds, nil)
         }
@@ -87,11 +87,11 @@ final class CurlConnection: @unchecked Sendable {
 
     private func setOptions(_ answer: CurlAnswer, _ tls: TLSFiles) {
         library.set(.noSignal, of: easy, to: 1)
-        // http and https alone, also for what an environment's proxy might be.
+        // Only http and https.
         library.set(.protocols, of: easy, to: 1 | 2)
         library.set(.httpVersion, of: easy, to: 2)
         library.set(.tcpKeepAlive, of: easy, to: 1)
-        // Do not wait for a name server that does not answer (7.87 and later).
+        // Do not wait for a name server that does not answer (libcurl 7.87 and later).
         library.set(.quickExit, of: easy, to: 1)
         let receiver = Unmanaged.passUnretained(answer).toOpaque()
         library.set(.headerFunction, of: easy, to: CurlAnswer.headerFunction)
@@ -100,12 +100,12 @@ final class CurlConnection: @unchecked Sendable {
         library.set(.writeData, of: easy, to: receiver)
         if let file = tls.certificateAuthorities {
             library.set(.certificateAuthorities, of: easy, to: file)
-            // These and no others: the system's store is a folder too.
+            // Trust only these: otherwise libcurl adds the system's folder of certificates.
             library.set(.certificateAuthorityFolder, of: easy, to: nil as UnsafeRawPointer?)
         }
         if let file = tls.clientCertificate { library.set(.clientCertificate, of: easy, to: file) }
         if let file = tls.clientKey { library.set(.clientKey, of: easy, to: file) }
-        // Without a password, OpenSSL would ask for an encrypted key's on the terminal.
+        // Without a password set, OpenSSL would ask for it on the terminal if the key is encrypted.
         library.set(.keyPassword, of: easy, to: "")
     }
 
@@ -123,7 +123,7 @@ final class CurlConnection: @unchecked Sendable {
     }
 
     private func headerList(_ request: HTTPRequest, userAgent: String) -> OpaquePointer? {
-        // A value that is empty needs a semicolon here, and no value at all keeps libcurl from sending its own: it would
+        // libcurl's syntax: `Name;` sends an empty value, `Name:` removes libcurl's own header. With `Expect`, it would
         // wait a second for `100 Continue` before it sends a large body.
         let lines = request.fields(userAgent: userAgent).map {
             $0.value.isEmpty ? "\($0.name);" : "\($0.name): \($0.value)"

@@ -1,14 +1,14 @@
-// libcurl, loaded at run time: its functions and the few of its constants that are used.
+// libcurl, loaded at run time: the functions and constants that this package uses.
 
 #if os(Linux) && (arch(x86_64) || arch(arm64))
 import Foundation
 
-/// The functions of libcurl (7.68 or later) that ``CurlClient`` calls.
+/// The functions of libcurl (7.68 or later) that ``CurlConnection`` calls.
 ///
-/// FoundationNetworking needs libcurl too, so on Linux it is there, but for programs that are static altogether.
+/// On Linux libcurl is there because FoundationNetworking needs it too, except for fully static programs.
 ///
-/// `curl_easy_setopt` is variadic in C and called here with fixed arguments. On x86-64 and on
-/// arm64 outside Apple's systems, integers and pointers travel the same way in both; on others this is not built.
+/// `curl_easy_setopt` is variadic in C but is called here with fixed arguments. On x86-64, and on arm64 outside Apple's
+/// systems, both ways pass integers and pointers alike. This file is not built for other architectures.
 struct CurlLibrary: Sendable {
     typealias Handle = OpaquePointer
     typealias DataCallback = @convention(c) (UnsafeMutablePointer<UInt8>?, Int, Int, UnsafeMutableRawPointer?) -> Int
@@ -30,7 +30,7 @@ struct CurlLibrary: Sendable {
     private let setInteger: @convention(c) (Handle, Int32, Int) -> Int32
     private let setPointer: @convention(c) (Handle, Int32, UnsafeRawPointer?) -> Int32
 
-    /// The library; nil where there is none, or one that is too old.
+    /// The library; nil if it is missing or too old.
     static let shared = try? CurlLibrary()
 
     private init() throws {
@@ -60,7 +60,7 @@ struct CurlLibrary: Sendable {
 }
 
 extension CurlLibrary {
-    /// `CURLoption`s. The value's kind is part of the number.
+    /// `CURLoption`s. The number also tells the type of the value.
     enum Option: Int32 {
         case quickExit = 322
         case httpGet = 80
@@ -92,7 +92,7 @@ extension CurlLibrary {
         setInteger(handle, option.rawValue, value) == 0
     }
 
-    /// A string is copied by libcurl; whatever else is pointed to must outlive the transfer.
+    /// libcurl copies strings. Anything else must outlive the transfer.
     @discardableResult
     func set(_ option: Option, of handle: Handle, to value: UnsafeRawPointer?) -> Bool {
         setPointer(handle, option.rawValue, value) == 0
@@ -103,14 +103,14 @@ extension CurlLibrary {
         set(option, of: handle, to: unsafeBitCast(callback, to: UnsafeRawPointer.self))
     }
 
-    /// `CURLMsg` of multi.h, for the one message that there is: a transfer has ended.
+    /// `CURLMsg` of multi.h. There is only one kind of message: a transfer has ended.
     private struct Message {
         var kind: Int32
         var easy: Handle?
         var result: Int32
     }
 
-    /// The `CURLcode` with which the handle's only transfer has ended; nil while it has not.
+    /// The `CURLcode` of the handle's only transfer; nil while it is running.
     func resultOfTransfer(in multi: Handle) -> Int32? {
         var remaining: Int32 = 0
         return multiInfoRead(multi, &remaining)?.load(as: Message.self).result

@@ -1,14 +1,14 @@
-// A blocking HTTP client over libcurl: for Linux, where URLSession bounds no memory.
+// A blocking HTTP client over libcurl, for Linux, where URLSession does not limit memory.
 
 #if os(Linux) && (arch(x86_64) || arch(arm64))
 import Foundation
 
-/// Sends requests over kept-alive connections, within hard bounds of time and memory.
+/// Sends requests over kept-alive connections, within hard limits of time and memory.
 ///
-/// Against any server an answer costs at most the answer limit, ``CurlAnswer/headLimit`` and libcurl's own buffers; the
-/// deadline covers the whole exchange, and neither deadline, limit nor cancellation waits for the server. No redirect is
-/// followed and no answer is decompressed. Unlike URLSession on Linux it honours certificate files. Proxies come from the
-/// environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`), as they do there. Thread-safe.
+/// With any server, an answer takes at most the answer limit, ``CurlAnswer/headLimit`` and libcurl's own buffers. The
+/// deadline covers the whole exchange. Deadline, limits and cancellation take effect without waiting for the server.
+/// Redirects are not followed and answers are not decompressed. Certificate files are honoured, unlike by URLSession on
+/// Linux. Proxies come from the environment (`http_proxy`, `https_proxy`, `all_proxy`, `no_proxy`). Thread-safe.
 package final class CurlTransport: HTTPTransport {
     private let library: CurlLibrary
     private let userAgent: String
