@@ -1,4 +1,6 @@
-// The interface between senders of requests and HTTP clients.
+// How requests are sent, and the one place that chooses an HTTP client.
+
+import Foundation
 
 /// Sends requests: an HTTP client, or a substitute in tests.
 package protocol HTTPTransport: Sendable {
@@ -56,5 +58,81 @@ package enum HTTPTransports {
         #else
         nil
         #endif
+    }
+}
+
+/// Sends through URLSession or libcurl.
+///
+/// If URLSession is preferred, libcurl takes over where URLSession on Linux falls short:
+/// - IPv6 literals, which it refuses;
+/// - https: it continues a TLS handshake that was given up, which can crash a process that exits meanwhile;
+/// - after a request that had to be given up, because URLSession does not limit memory.
+///
+/// Clients are made by the first request, on its thread, because loading libcurl and its TLS library takes
+/// milliseconds.
+private final class ChosenTransport: HTTPTransport {
+    enum Preference { case urlSession, libcurl }
+
+    private struct State: Sendable {
+        var urlSession: URLSessionTransport?
+        var libcurl: (any HTTPTransport)?
+        var isClosed = false
+    }
+
+    private static let redirects: Set = [301, 302, 303, 307, 308]
+
+    private let preference: Preference
+    private let userAgent: String
+    private let tls: TLSFiles
+    private let state = Locked(State())
+
+    init(_ preference: Preference, userAgent: String, tls: TLSFiles = TLSFiles()) {
+        self.preference = preference
+        self.userAgent = userAgent
+        self.tls = tls
+    }
+
+    /// Follows one redirect of a GET to the same scheme, host and port. Other redirects would send headers to another
+    /// server, or a body twice.
+    func send(
+        _ request: HTTPRequest,
+        timeout: Duration,
+        cancellation: Cancellation
+    ) -> Result<HTTPResponse, HTTPFailure> {
+        let deadline = ContinuousClock.now + timeout
+        guard let client = client(for: request.endpoint) else { return .failure(.cancelled) }
+        let result = client.send(request, timeout: timeout, cancellation: cancellation)
+        guard case .success(let answer) = result, request.method == "GET", Self.redirects.contains(answer.status),
+            let endpoint = answer.headers["location"].flatMap(request.endpoint.redirected)
+        else { return result }
+        var second = request
+        second.endpoint = endpoint
+        return client.send(second, timeout: ContinuousClock.now.duration(to: deadline), cancellation: cancellation)
+    }
+
+    func close() {
+        let (urlSession, libcurl) = state.withLock { state in
+            defer { state = State(isClosed: true) }
+            return (state.urlSession, state.libcurl)
+        }
+        urlSession?.close()
+        libcurl?.close()
+    }
+
+    /// Nil after ``close()``.
+    private func client(for endpoint: HTTPEndpoint) -> (any HTTPTransport)? {
+        state.withLock { state in
+            guard !state.isClosed else { return nil }
+            let needsLibcurl = endpoint.isIPv6Literal || endpoint.isSecure || state.urlSession?.hasGivenUp == true
+            if preference == .libcurl || needsLibcurl,
+                let libcurl = state.libcurl ?? HTTPTransports.libcurl(userAgent, tls)
+            {
+                state.libcurl = libcurl
+                return libcurl
+            }
+            let urlSession = state.urlSession ?? URLSessionTransport(userAgent: userAgent)
+            state.urlSession = urlSession
+            return urlSession
+        }
     }
 }
