@@ -134,6 +134,18 @@ struct EngineTargetTests {
         #expect(requests(all).count == 3)
     }
 
+    @Test("an attribute that has a name of this package's own is left out, with a warning, and tells nothing apart")
+    func reservedAttributes() throws {
+        let log = LogRecorder()
+        let url = try #require(URL(string: "http://h:1"))
+        var all = [EngineTarget(url: url), EngineTarget(url: url, headers: ["x-a": "b"])]
+        all[0].attributes = ["engine": "mine", "zone": "a"]
+        all[1].attributes = ["server.port": "7", "zone": "a"]
+        let kept = requests(all, log)
+        #expect(kept.map(\.identity.attributes) == [["zone": "a"]])
+        #expect(log.lines(.warning).count { $0.contains("name of this package's own") } == 2)
+    }
+
     @Test("one page with different headers is two targets, if they have attributes of their own")
     func headersThatChoose() throws {
         let url = try #require(URL(string: "http://h:1"))

@@ -49,6 +49,12 @@ struct TargetRequest: Sendable, Equatable {
         let model = parts?.queryItems?.first { $0.name == "model" }?.value
         let path = parts?.percentEncodedPath
         var attributes = target.attributes
+        for name in target.attributes.keys.sorted() where ServerIdentity.reservedAttributes.contains(name) {
+            warnings.append(
+                "The attribute \(quoted(name)) of \(endpoint) has a name of this package's own; it is left out"
+            )
+            attributes[name] = nil
+        }
         // As a router, llama.cpp serves the metrics of all models on one path.
         if let model, attributes["model"] == nil { attributes["model"] = model }
 

@@ -38,16 +38,11 @@ extension ServerIdentity {
             port: port,
             path: path.flatMap { $0.isEmpty ? nil : Attribute.cut($0) },
             attributes: Dictionary(
-                attributes.filter { !$0.value.isEmpty && !$0.key.isEmpty && !Self.ownAttributes.contains($0.key) }
+                attributes.filter { !$0.value.isEmpty && !$0.key.isEmpty && !Self.reservedAttributes.contains($0.key) }
                     .map { (Attribute.cut($0.key), Attribute.cut($0.value)) }
             ) { first, _ in first }
         )
     }
-
-    private static let ownAttributes: Set = [
-        "engine", "error.type", "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model",
-        "gen_ai.token.type", "otel.metric.overflow", "server.address", "server.port", "url.path",
-    ]
 
     /// The attributes of a point (`server.address`, `server.port`, `url.path`: OpenTelemetry semantic conventions).
     ///

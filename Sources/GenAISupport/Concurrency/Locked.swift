@@ -58,7 +58,9 @@ final class LockedMemory<State: Sendable> {
         // Mutex and value have separate cache lines: a spinning waiter would keep stealing the holder's line.
         let unit = max(64, MemoryLayout<State>.alignment)
         let offset = (MemoryLayout<pthread_mutex_t>.size + unit - 1) / unit * unit
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: offset + MemoryLayout<State>.size, alignment: unit)
+        // An empty value too has an address of its own: Thread Sanitizer takes the next block's for the same.
+        let size = max(1, MemoryLayout<State>.size)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: offset + size, alignment: unit)
         mutex = memory.initializeMemory(as: pthread_mutex_t.self, to: pthread_mutex_t())
         value = (memory + offset).initializeMemory(as: State.self, to: state)
         let status = pthread_mutex_init(mutex, nil)

@@ -32,6 +32,12 @@ public struct ServerIdentity: Sendable, Hashable {
         self.path = path
         self.attributes = attributes
     }
+
+    /// The names that ``attributes`` can't have, because this package gives them their values.
+    package static let reservedAttributes: Set = [
+        "engine", "error.type", "gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model",
+        "gen_ai.token.type", "otel.metric.overflow", "server.address", "server.port", "url.path",
+    ]
 }
 
 /// The state of one model server at one moment.
