@@ -142,7 +142,7 @@ public final class GenAIInstrumentation: Sendable {
     /// Stops the pollers, exports the last values and ends all threads. ``getServerMetrics()`` is nil afterwards, and
     /// ``instrument(_:)`` can be called again.
     ///
-    /// Further calls wait for the first one and give its result.
+    /// Further calls wait for the first one, for as long as their own timeout, and give its result.
     ///
     /// - Parameter timeout: the time limit of the last export. Ending the threads takes some milliseconds more.
     /// - Returns: true only if the last values were delivered and all threads have ended.

@@ -70,6 +70,18 @@ struct DeltaTemporalityTests {
         #expect(next.metrics[1].data == .sum([NumberPoint(attributes, .int(2), start: 200)], .delta))
     }
 
+    @Test("after something was taken back, an older delta can't be taken back too")
+    func takenBackOnce() {
+        var temporality = DeltaTemporality()
+        for (time, count) in [(UInt64(200), UInt64(3)), (300, 4), (400, 5)] {
+            _ = temporality.next(snapshot(time: time, count: Int(count), buckets: [2, count - 2], sum: 4.5))
+        }
+        temporality.takeBack(time: 400)
+        temporality.takeBack(time: 300)
+        let next = temporality.next(snapshot(time: 500, count: 6, buckets: [2, 4], sum: 10))
+        #expect(next.metrics[1].data == .sum([NumberPoint(attributes, .int(2), start: 300)], .delta))
+    }
+
     @Test("what has started anew counts in whole, from its own start")
     func restart() {
         var temporality = DeltaTemporality()

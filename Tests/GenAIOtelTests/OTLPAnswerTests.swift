@@ -134,6 +134,8 @@ struct OTLPAnswerTests {
             ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
             ("-1", nil), ("1.5", nil), ("", nil), ("soon", nil), ("Sun, 06 Nox 1994 08:49:47 GMT", nil),
             ("Sun, 99 Nov 19999999999999999999 08:49:47 GMT", nil), ("999999999999999999999999", 365 * 86_400),
+            ("Sun, 06 Nov 2094 9000000000000000000:00:00 GMT", nil), ("Sun, 06 Nov 9999 23:59:60 GMT", 365 * 86_400),
+            ("Sun, 9000000000000000000 Nov 2094 00:00:00 GMT", nil), ("Sun, 06 Nov 2094 00:99:00 GMT", nil),
         ] as [(String, Int?)]
     )
     func retryAfter(value: String, expected: Int?) {

@@ -66,10 +66,13 @@ struct ServerCounterTests {
         record(160, start: start + 500)
         #expect(tokens.map(\.value) == [.int(160)])
         #expect(tokens.first?.start != nanoseconds)
-        record(170, start: .distantFuture)
-        #expect((tokens.first?.start ?? .max) <= time.unixNanoseconds)
-        record(180, start: .distantPast)
-        #expect(tokens.first?.start == 0)
+        for value in [170, 180, 190] {
+            record(value, start: .distantFuture)
+            #expect((tokens.first?.start ?? .max) <= time.unixNanoseconds)
+            #expect(tokens.map(\.value) == [.int(value)])
+        }
+        record(200, start: .distantPast)
+        #expect(tokens.map(\.value) == [.int(200)], "an earlier start is no restart")
     }
 
     @Test("figures of one metric are told apart by their attribute, and carry the names of the conventions")
@@ -151,12 +154,14 @@ struct ServerCounterTests {
             reading.queueTime = HistogramReading(bounds: bounds, bucketCounts: [1, 1], sum: 2)
             return reading
         }
-        metrics.record(ServerReading(server: server, models: [reading(3, [1]), reading(4, [2])]))
-        #expect(tokens.map(\.value) == [.int(7)])
+        metrics.record(
+            ServerReading(server: server, models: [reading(3, [1]), reading(4, [2]), reading(5, [1])])
+        )
+        #expect(tokens.map(\.value) == [.int(12)])
         let histograms = snapshot().metrics.compactMap { metric -> [HistogramPoint]? in
             if case .histogram(let points, _) = metric.data { points } else { nil }
         }
-        #expect(histograms.flatMap { $0 }.map { Array($0.bucketCounts) } == [[7, 2]])
+        #expect(histograms.flatMap { $0 }.map { Array($0.bucketCounts) } == [[12, 3]])
     }
 
     @Test("beyond the limit, gauges share a point and counters are left out")
@@ -169,6 +174,76 @@ struct ServerCounterTests {
         metrics.record(ServerReading(server: server, models: models))
         #expect(tokens.count == 2)
         #expect(!tokens.contains { $0.attributes.contains(.overflow) })
+    }
+
+    private func deltas(_ temporality: inout DeltaTemporality) -> [NumberValue] {
+        time.advance(by: .seconds(1))
+        return temporality.next(snapshot()).metrics.first { $0.descriptor == .tokens }?.points.map(\.value) ?? []
+    }
+
+    @Test("a model that is not listed for a while, also beside an outage, is not exported twice")
+    func flicker() {
+        var temporality = DeltaTemporality()
+        let start = Date(timeIntervalSince1970: Double(time.unixNanoseconds) / 1e9 + 1)
+        record(1_000, start: start)
+        #expect(deltas(&temporality) == [.int(1_000)], "all of it was counted since this process began")
+        metrics.record(.down(server))
+        #expect(deltas(&temporality) == [])
+        metrics.record(ServerReading(server: server))
+        #expect(deltas(&temporality) == [])
+        record(1_010, start: start)
+        #expect(deltas(&temporality) == [.int(10)])
+        metrics.record(ServerReading(server: server))
+        time.advance(by: .seconds(400))
+        metrics.record(ServerReading(server: server))
+        #expect(deltas(&temporality) == [], "it is forgotten by now")
+        record(1_020, start: start)
+        #expect(deltas(&temporality) == [], "what was counted meanwhile is unknown, and nothing is told twice")
+        record(1_025, start: start)
+        #expect(deltas(&temporality) == [.int(5)])
+        metrics.withdraw(server)
+        #expect(deltas(&temporality) == [])
+        record(1_030, start: start)
+        #expect(deltas(&temporality) == [], "likewise after a withdrawal")
+    }
+
+    @Test("a start that is told later, drifts or is ahead is no restart", arguments: [0.0, 3_600])
+    func toldStarts(ahead: Double) {
+        var temporality = DeltaTemporality()
+        let start = Date(timeIntervalSince1970: Double(time.unixNanoseconds) / 1e9 + ahead)
+        record(1_000_000)
+        #expect(deltas(&temporality) == [])
+        var value = 1_000_000
+        for step in 0..<20 {
+            value += 7
+            record(value, start: start + 0.4 * Double(step))
+            #expect(deltas(&temporality) == [.int(7)])
+        }
+        record(3, start: nil)
+        #expect(deltas(&temporality) == [.int(3)])
+        record(5, start: start + 900)
+        #expect(deltas(&temporality) == [.int(2)], "the restart was seen before it was told")
+    }
+
+    @Test("sums of any size stay finite, in sums of replicas and over restarts")
+    func largeSums() throws {
+        let large = HistogramReading(bounds: [1], bucketCounts: [1, 1], sum: .greatestFiniteMagnitude)
+        for bucket: UInt64 in [5, 1] {
+            let reading = HistogramReading(bounds: [1], bucketCounts: [bucket, 1], sum: .greatestFiniteMagnitude)
+            var models = [ModelReading(model: "m"), ModelReading(model: "m")]
+            for position in models.indices {
+                models[position].startTime = Date(timeIntervalSince1970: 1)
+                models[position].timeToFirstToken = position == 0 ? large : reading
+            }
+            metrics.record(ServerReading(server: server, models: models))
+        }
+        var temporality = DeltaTemporality()
+        for snapshot in [snapshot(), temporality.next(snapshot())] {
+            for case .histogram(let points, _) in snapshot.metrics.map(\.data) {
+                #expect(points.allSatisfy { $0.sum.isFinite })
+            }
+            #expect(!OTLPJSONEncoder(resource: Resource([:])).encode(snapshot).isEmpty)
+        }
     }
 
     @Test("a server that is down counts on when it is back, and reports nothing meanwhile")

@@ -49,24 +49,23 @@ struct DetailReader {
         if let last, now < last.next { return last.reading }
 
         let kept: ModelReading?
-        let isRefused: Bool
+        let isAskedAgain: Bool
         switch ask(detail, exchange) {
         case .success(let reading):
             kept = reading
-            isRefused = false
+            isAskedAgain = detail.isVolatile
             missing.remove(detail)
         case .failure(.noAnswer(.cancelled)):
             return nil
         case .failure(let problem):
             kept = detail.isVolatile ? nil : last?.reading
-            isRefused = problem.isRefusal
+            isAskedAgain = !problem.isRefusal
             if missing.insert(detail).inserted {
                 let place = request.sibling(detail.path).endpoint
                 log.warning("The engine at \(place): \(problem); reporting no \(detail.purpose)")
             }
         }
-        let isAskedEveryTime = detail.isVolatile && !isRefused
-        answers[detail] = Answer(reading: kept, next: isAskedEveryTime ? now : now + Self.refreshInterval)
+        answers[detail] = Answer(reading: kept, next: isAskedAgain ? now : now + Self.refreshInterval)
         return kept
     }
 

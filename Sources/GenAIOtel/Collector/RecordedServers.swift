@@ -22,19 +22,23 @@ final class RecordedServer: Sendable {
     let departed: [String: Departed]
     /// The gauges of all models beyond the limit, together. Counters can't be added up over models that change.
     let overflow: Figures?
-    /// What the server counts; also while it is down, so that counting goes on when it is back.
+    /// What the server counts, also of departed models and while it is down, so that counting goes on when they are back.
     let counters: [CounterKey: Counter]
+    /// When it was last up, in nanoseconds since 1970; nil if it never was.
+    let lastUp: UInt64?
 
     init(
         _ reading: ServerReading,
         departed: [String: Departed],
         overflow: Figures?,
-        counters: [CounterKey: Counter]
+        counters: [CounterKey: Counter],
+        lastUp: UInt64?
     ) {
         self.reading = reading
         self.departed = departed
         self.overflow = overflow
         self.counters = counters
+        self.lastUp = lastUp
     }
 }
 
@@ -48,14 +52,15 @@ struct RecordedServers: Sendable {
 
     private(set) var servers: [RecordedServer] = []
     private let limit: Int
-    private let processStart: UInt64
+    /// Who is new may have been counted before this moment, by another process or before it was withdrawn.
+    private var unseenSince: UInt64
 
     /// - Parameters:
     ///   - limit: the most models kept per server, and the most servers.
     ///   - processStart: when this process began to count, in nanoseconds since 1970.
     init(limit: Int, processStart: UInt64) {
         self.limit = max(limit, 1)
-        self.processStart = processStart
+        unseenSince = processStart
     }
 
     /// Takes over a sanitized reading.
@@ -75,15 +80,20 @@ struct RecordedServers: Sendable {
             reading,
             departed: departed,
             overflow: overflow,
-            counters: counters(of: former, after: reading, departed, time)
+            counters: counters(of: former, after: reading, departed, time),
+            lastUp: reading.isUp ? time : former?.lastUp
         )
         if let position { servers[position] = new } else { servers.append(new) }
         return overflow == nil
     }
 
     /// Forgets everything of a server.
-    mutating func withdraw(_ server: ServerIdentity) {
+    ///
+    /// - Parameter time: in nanoseconds since 1970.
+    mutating func withdraw(_ server: ServerIdentity, time: UInt64) {
+        let count = servers.count
         servers.removeAll { $0.reading.server == server }
+        if servers.count < count { unseenSince = max(unseenSince, time) }
     }
 
     /// A server whose engine was not recognised before is the same server once it is.
@@ -99,8 +109,7 @@ struct RecordedServers: Sendable {
         after reading: ServerReading,
         at now: ContinuousClock.Instant
     ) -> [String: RecordedServer.Departed] {
-        // Nothing is known of the models of a server that can't be reached.
-        guard reading.isUp else { return [:] }
+        // While a server is down, its models have departed, but nobody knows that they are gone: they are not reported.
         var result = server.departed.filter { $0.value.isZero(at: now) }
         for model in server.reading.models {
             guard let name = model.model else { continue }
@@ -125,14 +134,19 @@ struct RecordedServers: Sendable {
             result[key] = counter
         }
         for model in reading.models {
-            let knownStart = model.startTime.flatMap { $0.nanoseconds(atMost: time) }
+            let toldStart = model.startTime.flatMap(\.nanosecondsSince1970)
             for element in model.figures.elements where element.figure.row.kind.isCounter {
                 let key = RecordedServer.CounterKey(model: model.model, figure: element.figure)
                 var counter = server?.counters[key]
-                counter?.update(element.value, knownStart: knownStart, now: time)
+                counter?.update(element.value, toldStart: toldStart, now: time)
                 result[key] =
                     counter
-                    ?? Counter(element.value, knownStart: knownStart, now: time, processStart: processStart)
+                    ?? Counter(
+                        element.value,
+                        toldStart: toldStart,
+                        now: time,
+                        unseenSince: server?.lastUp ?? unseenSince
+                    )
             }
         }
         return result
@@ -147,18 +161,16 @@ struct RecordedServers: Sendable {
 }
 
 extension RecordedServer.Departed {
-    /// Whether the model still reports 0.
+    /// Whether the model still reports 0, if its server is up.
     func isZero(at now: ContinuousClock.Instant) -> Bool {
         since.duration(to: now) < RecordedServers.departedLifetime
     }
 }
 
 extension Date {
-    /// Nanoseconds since 1970; nil if it is no moment at all.
-    fileprivate func nanoseconds(atMost limit: UInt64) -> UInt64? {
+    /// Nil if it is no moment at all; held within what a UInt64 can tell.
+    fileprivate var nanosecondsSince1970: UInt64? {
         let seconds = timeIntervalSince1970
-        guard seconds.isFinite else { return nil }
-        // What is beyond this is beyond any limit, and beyond a UInt64 of nanoseconds.
-        return min(UInt64(min(max(seconds, 0), 18e9) * 1e9), limit)
+        return seconds.isFinite ? UInt64(min(max(seconds, 0), 18e9) * 1e9) : nil
     }
 }

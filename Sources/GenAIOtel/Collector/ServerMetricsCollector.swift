@@ -179,7 +179,7 @@ public final class ServerMetricsCollector: Sendable {
     /// ```
     public func withdraw(_ server: ServerIdentity) {
         let server = server.sanitized()
-        changeRecorded { $0.withdraw(server) }
+        changeRecorded { $0.withdraw(server, time: timeSource.unixNanoseconds) }
     }
 
     /// Makes the new list beside the old one, and exchanges the two in one step.

@@ -22,6 +22,9 @@ extension ServerReading {
                 models.append(first)
             }
         }
+        if models.count < self.models.count {
+            for position in models.indices { models[position].figures = models[position].figures.clamped }
+        }
         var result = ServerReading(server: server, models: models)
         result.figures = figures.clamped
         return result

@@ -93,7 +93,7 @@ private struct PointTable {
                 addCounter(RecordedServer.CounterKey(model: model.model, figure: element.figure), of: server, time)
             }
         }
-        for (name, departed) in server.departed where departed.isZero(at: now) {
+        for (name, departed) in server.departed where server.reading.isUp && departed.isZero(at: now) {
             add(departed.figures, attributes(name))
         }
         if let overflow = server.overflow { add(overflow, attributes(nil) + [.overflow]) }
@@ -126,7 +126,7 @@ private struct PointTable {
         var attributes = server.reading.server
             .pointAttributes("gen_ai.provider.name", "gen_ai.request.model", model: key.model)
         if let (name, value) = key.figure.row.attribute { attributes.append(Attribute(name, .string(value))) }
-        // The date may have been set back since the reading.
+        // The date may have been set back since the reading, or the server's clock be ahead.
         let start = min(counter.start, time)
         switch (counter.value, counter.accumulated) {
         case (.int(let number), .int(let accumulated)):

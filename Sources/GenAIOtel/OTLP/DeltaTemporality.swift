@@ -16,6 +16,8 @@ struct DeltaTemporality: Sendable {
 
     private var last: Baseline?
     private var beforeLast: Baseline?
+    /// Whether the last delta has not been taken back.
+    private var canTakeBack = false
 
     /// The snapshot with sums and histograms since the one before; series in which nothing was counted are left out.
     ///
@@ -44,14 +46,15 @@ struct DeltaTemporality: Sendable {
         }
         carryOver(snapshot.paused, to: &baseline)
         (beforeLast, last) = (last, baseline)
+        canTakeBack = true
         return MetricSnapshot(time: snapshot.time, metrics: metrics.filter { $0.data.pointCount > 0 })
     }
 
     /// Takes back the last delta, if that is the one of the given time.
     mutating func takeBack(time: UInt64) {
-        guard let last, last.time == time else { return }
-        self.last = beforeLast
-        beforeLast = nil
+        guard canTakeBack, last?.time == time else { return }
+        last = beforeLast
+        canTakeBack = false
     }
 
     /// What is paused goes on from what was exported of it, however much was counted since.

@@ -50,8 +50,11 @@ extension FigureValue {
         }
     }
 
+    /// The sum of two values; nil if there is none: histograms with different bounds.
+    package func sum(with other: FigureValue) -> FigureValue? { merged(with: other, .sum) }
+
     /// The values of two replicas as one; nil if they can't be: histograms with different bounds.
-    package func merged(with other: FigureValue, _ merging: Figure.Merging) -> FigureValue? {
+    fileprivate func merged(with other: FigureValue, _ merging: Figure.Merging) -> FigureValue? {
         switch (self, other, merging) {
         case (.int(let left), .int(let right), .sum): .int(left.addingAsCount(right))
         case (.int(let left), .int(let right), .maximum): .int(max(left, right))
@@ -63,13 +66,20 @@ extension FigureValue {
     }
 }
 
+extension FigureValue {
+    /// A histogram without buckets: valid ones have at least one.
+    fileprivate static let unmergeable = FigureValue.histogram(
+        HistogramReading(bounds: [], bucketCounts: [], sum: 0)
+    )
+}
+
 extension HistogramReading {
     fileprivate func added(to other: HistogramReading) -> HistogramReading? {
-        guard bounds == other.bounds else { return nil }
+        guard bounds == other.bounds, bucketCounts.count == other.bucketCounts.count else { return nil }
         return HistogramReading(
             bounds: bounds,
             bucketCounts: zip(bucketCounts, other.bucketCounts).map { $0.addingSaturated($1) },
-            sum: sum + other.sum
+            sum: min(max(sum + other.sum, -.greatestFiniteMagnitude), .greatestFiniteMagnitude)
         )
     }
 }
@@ -128,7 +138,8 @@ package struct Figures: Sendable, Equatable {
         }
     }
 
-    /// The figures of two replicas as one.
+    /// The figures of two replicas as one. Histograms that can't be added up become one that is not valid, so that
+    /// ``clamped`` leaves it out, whatever else is merged.
     package func merged(with other: Figures) -> Figures {
         var result = self
         for element in other.elements {
@@ -136,7 +147,7 @@ package struct Figures: Sendable, Equatable {
                 result[element.figure] = element.value
                 continue
             }
-            result[element.figure] = own.merged(with: element.value, element.figure.row.merging)
+            result[element.figure] = own.merged(with: element.value, element.figure.row.merging) ?? .unmergeable
         }
         return result
     }
