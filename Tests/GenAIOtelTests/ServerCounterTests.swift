@@ -98,6 +98,21 @@ struct ServerCounterTests {
         #expect(preemptions?.data == .sum([point([], 2)], .cumulative))
     }
 
+    @Test("no label stands twice, however attributes are named")
+    func labels() {
+        let server = ServerIdentity(
+            engine: "vllm",
+            address: "h",
+            port: 1,
+            attributes: [
+                "server_address": "x", "k8s.pod": "a", "k8s_pod": "b", "le": "1", "engine": "mine", "": "y", "e": "",
+            ]
+        )
+        metrics.record(ServerReading(server: server))
+        let text = PrometheusTextEncoder(resource: Resource([:])).encode(snapshot())
+        #expect(text.contains(#"gen_ai_server_up{engine="vllm",server_address="h",server_port="1",k8s_pod="a"} 1"#))
+    }
+
     @Test("an own attribute of the name `model` gives way where the server names its model")
     func ownModel() {
         let server = ServerIdentity(engine: "llama.cpp", address: "h", port: 1, attributes: ["model": "asked"])

@@ -48,8 +48,9 @@ struct TargetRequest: Sendable, Equatable {
         let parts = URLComponents(url: endpoint.url, resolvingAgainstBaseURL: false)
         let model = parts?.queryItems?.first { $0.name == "model" }?.value
         let path = parts?.percentEncodedPath
-        var attributes = target.attributes
-        for name in target.attributes.keys.sorted() where ServerIdentity.reservedAttributes.contains(name) {
+        // An attribute without a value is none.
+        var attributes = target.attributes.filter { !$0.value.isEmpty }
+        for name in attributes.keys.sorted() where ServerIdentity.reservedAttributes.contains(name) {
             warnings.append(
                 "The attribute \(quoted(name)) of \(endpoint) has a name of this package's own; it is left out"
             )

@@ -40,12 +40,26 @@ extension ServerIdentity {
             address: Attribute.cut(address),
             port: port,
             path: path.flatMap { $0.isEmpty ? nil : Attribute.cut($0) },
-            attributes: Dictionary(
-                attributes.filter { !$0.value.isEmpty && !$0.key.isEmpty && !Self.reservedAttributes.contains($0.key) }
-                    .map { (Attribute.cut($0.key), Attribute.cut($0.value)) }
-            ) { first, _ in first }
+            attributes: usableAttributes
         )
     }
+
+    /// Prometheus refuses a page on which a label stands twice, so names are compared as it sees them.
+    private var usableAttributes: [String: String] {
+        var names = Self.reservedNames
+        var result: [String: String] = [:]
+        for (key, value) in attributes.sorted(by: { $0.key < $1.key }) where !key.isEmpty && !value.isEmpty {
+            let key = Attribute.cut(key)
+            guard names.insert(PrometheusTextEncoder.prometheusName(key)).inserted else { continue }
+            result[key] = Attribute.cut(value)
+        }
+        return result
+    }
+
+    /// `le` is the bound of a histogram's bucket.
+    private static let reservedNames = Set(
+        reservedAttributes.map { PrometheusTextEncoder.prometheusName($0) } + ["le"]
+    )
 
     /// The attributes of a point (`server.address`, `server.port`, `url.path`: OpenTelemetry semantic conventions).
     ///
