@@ -10,35 +10,28 @@ enum TCPSocket {
 
     /// A listening socket on ::1, at a port that the system chose.
     static func listenOnIPv6() throws -> (descriptor: Int32, port: Int) {
-        let descriptor = socket(AF_INET6, stream, 0)
-        guard descriptor >= 0 else { throw Failure(call: "socket") }
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         var address = sockaddr_in6()
         address.sin6_family = sa_family_t(AF_INET6)
         address.sin6_addr = in6addr_loopback
-        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
-        let status = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, length) | Foundation.listen(descriptor, 64)
-                    | getsockname(descriptor, address, &length)
-            }
-        }
-        guard status == 0 else {
-            Foundation.close(descriptor)
-            throw Failure(call: "bind")
-        }
+        let descriptor = try listen(AF_INET6, at: &address)
         return (descriptor, Int(UInt16(bigEndian: address.sin6_port)))
     }
 
     /// A listening socket on 127.0.0.1, at a port that the system chose.
     static func listen() throws -> (descriptor: Int32, port: Int) {
-        let descriptor = socket(AF_INET, stream, 0)
-        guard descriptor >= 0 else { throw Failure(call: "socket") }
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let descriptor = try listen(AF_INET, at: &address)
+        return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
+    }
+
+    /// - Parameter address: is given the port.
+    private static func listen<Address>(_ family: Int32, at address: inout Address) throws -> Int32 {
+        let descriptor = socket(family, stream, 0)
+        guard descriptor >= 0 else { throw Failure(call: "socket") }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        var length = socklen_t(MemoryLayout<Address>.size)
         let status = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                 bind(descriptor, address, length) | Foundation.listen(descriptor, 64)
@@ -49,7 +42,7 @@ enum TCPSocket {
             Foundation.close(descriptor)
             throw Failure(call: "bind")
         }
-        return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
+        return descriptor
     }
 
     /// Whether somebody listens at a port of 127.0.0.1.
