@@ -44,7 +44,11 @@ let package = Package(
         ),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "GenAISupportTests", dependencies: ["GenAISupport", "TestSupport"]),
-        .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
+        .testTarget(
+            name: "OllamaPollerTests",
+            dependencies: ["OllamaPoller", "TestSupport"],
+            resources: [.copy("Fixtures")]
+        ),
         .testTarget(
             name: "EnginePollerTests",
             dependencies: ["EnginePoller", "TestSupport"],

@@ -78,9 +78,10 @@ public struct OllamaConfiguration: Sendable {
     /// The server's own URL. Applications that share the variable name the path of one of its interfaces.
     private static func serverURL(_ endpoint: HTTPEndpoint) -> URL {
         var path = endpoint.path[...]
-        while path.hasSuffix("/") { path.removeLast() }
-        for interface in ["/v1", "/api"] where path.hasSuffix(interface) { path.removeLast(interface.count) }
-        return endpoint.replacingPath(String(path)).urlWithUserInfo
+        for suffix in ["/", "/v1", "/api", "/"] {
+            while path.hasSuffix(suffix) { path.removeLast(suffix.count) }
+        }
+        return endpoint.replacingPath(String(path), keepingQuery: true).urlWithUserInfo
     }
 
     private static func hostURL(_ environment: inout EnvironmentReader) -> URL? {

@@ -30,8 +30,17 @@ final class OllamaPoll: ServerPoll {
     private let log: Log
     private let absences: FailureLog
     private let troubles: FailureLog
+    private var hasSaidThatNoGPUIsUsed = false
 
-    init(_ target: OllamaTarget, detector: VRAMDetector, timeLimit: Duration, log: Log, timeSource: any TimeSource) {
+    /// - Parameter processRoot: where the system shows its processes.
+    init(
+        _ target: OllamaTarget,
+        detector: VRAMDetector,
+        processRoot: String,
+        timeLimit: Duration,
+        log: Log,
+        timeSource: any TimeSource
+    ) {
         endpoint = target.endpoint
         urlName = target.urlName
         name = "Ollama at \(endpoint)"
@@ -52,7 +61,7 @@ final class OllamaPoll: ServerPoll {
             log: log,
             timeSource: timeSource
         )
-        runners = target.runners(log: log, timeSource: timeSource)
+        runners = target.runners(processRoot: processRoot, log: log, timeSource: timeSource)
         absences = FailureLog(log: log, timeSource: timeSource)
         troubles = FailureLog(log: log, timeSource: timeSource)
     }
@@ -99,6 +108,7 @@ final class OllamaPoll: ServerPoll {
         case .failure(.connectionRefused): throw .absent
         case .failure(.cancelled): throw .cancelled
         case .failure(.timedOut) where isUp(until: deadline, cancellation): throw .busy
+        case .failure where cancellation.isCancelled: throw .cancelled
         case .failure(let failure): throw .trouble("\(failure)")
         }
     }
@@ -134,10 +144,22 @@ final class OllamaPoll: ServerPoll {
         until deadline: ContinuousClock.Instant,
         _ cancellation: Cancellation
     ) -> ServerReading {
+        let timeLeft = ContinuousClock.now.duration(to: deadline)
         let isUsed = loaded.models.contains { ($0.vram ?? 0) > 0 }
         let total = gpuMemory.total(isUsed: isUsed, cancellation: cancellation)
         var models = loaded.readings(ofTotal: total)
-        runners?.complete(&models, digests: loaded.digests, transport, until: deadline, cancellation)
+        if !isUsed, !models.isEmpty { sayThatNoGPUIsUsed() }
+        // Detection may have taken longer than a poll.
+        runners?.complete(&models, digests: loaded.digests, transport, until: .now + timeLeft, cancellation)
         return ServerReading(server: server, modelsLoaded: loaded.count, models: models)
+    }
+
+    private func sayThatNoGPUIsUsed() {
+        guard !hasSaidThatNoGPUIsUsed else { return }
+        hasSaidThatNoGPUIsUsed = true
+        log.info(
+            "\(name) has no model on a GPU: gen_ai.server.kv_cache.usage is 0 and means nothing; "
+                + "gen_ai.server.model.size tells the memory of each model"
+        )
     }
 }

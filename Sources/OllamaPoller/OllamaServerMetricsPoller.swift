@@ -54,6 +54,7 @@ public final class OllamaServerMetricsPoller: Sendable {
         detector: VRAMDetector = VRAMDetector(
             locations: VRAMLocations(environment: ProcessInfo.processInfo.environment)
         ),
+        processRoot: String = RunnerProcesses.systemRoot,
         onReading: @escaping @Sendable (ServerReading) -> Void,
         onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
     ) {
@@ -69,7 +70,14 @@ public final class OllamaServerMetricsPoller: Sendable {
                 onReading: onReading,
                 onWithdrawal: onWithdrawal
             ) { _ in
-                OllamaPoll(target, detector: detector, timeLimit: timeLimit, log: log, timeSource: timeSource)
+                OllamaPoll(
+                    target,
+                    detector: detector,
+                    processRoot: processRoot,
+                    timeLimit: timeLimit,
+                    log: log,
+                    timeSource: timeSource
+                )
             }
         }
     }

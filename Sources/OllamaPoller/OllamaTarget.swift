@@ -47,14 +47,19 @@ struct OllamaTarget: Sendable {
     }
 
     /// What reads its runners; nil if they are not wanted, or not on this machine.
-    func runners(log: Log, timeSource: any TimeSource) -> OllamaRunners? {
+    func runners(processRoot: String, log: Log, timeSource: any TimeSource) -> OllamaRunners? {
+        #if os(Linux)
         guard readsRunners, isLocal else { return nil }
         return OllamaRunners(
             endpoint,
-            processes: RunnerProcesses(ollamaPort: endpoint.port, timeSource: timeSource),
+            processes: RunnerProcesses(ollamaPort: endpoint.port, timeSource: timeSource, root: processRoot),
             log: log,
             timeSource: timeSource
         )
+        #else
+        // Other systems show no arguments of processes in files.
+        return nil
+        #endif
     }
 
     /// Whether Ollama runs on this machine.

@@ -36,6 +36,32 @@ struct OllamaConfigurationTests {
         #expect(OllamaTarget.check(configuration).target?.maxVRAM == 25_769_803_776)
     }
 
+    @Test(
+        "a path that an application's own client needs is not Ollama's",
+        arguments: [
+            ("http://127.0.0.1:11434/v1", "http://127.0.0.1:11434"),
+            ("http://127.0.0.1:11434/api", "http://127.0.0.1:11434"),
+            ("http://h/v1/", "http://h"), ("https://h/ollama/api/", "https://h/ollama"),
+            ("http://h/v1beta", "http://h/v1beta"),
+            ("http://h/xapi", "http://h/xapi"), ("http://me:pass@h:1/v1", "http://me:pass@h:1"),
+            ("http://[::1]:1/v1", "http://[::1]:1"),
+            ("http://h/v1?key=1", "http://h?key=1"), ("http://h//api//", "http://h"),
+            ("http://h/a%20b/v1", "http://h/a%20b"),
+        ]
+    )
+    func interfacePath(value: String, expected: String) {
+        let configuration = configuration(["OLLAMA_BASE_URL": value])
+        #expect(configuration.url.absoluteString == expected)
+        #expect(configuration.warnings.isEmpty)
+    }
+
+    @Test("runners are read unless it is switched off")
+    func runners() {
+        #expect(configuration([:]).readsRunners)
+        #expect(configuration(["GENAI_OLLAMA_RUNNERS": "true"]).readsRunners)
+        #expect(!configuration(["GENAI_OLLAMA_RUNNERS": "False"]).readsRunners)
+    }
+
     @Test("OLLAMA_HOST counts where OLLAMA_BASE_URL is missing or bad")
     func host() {
         #expect(configuration(["OLLAMA_HOST": ":5000"]).url.absoluteString == "http://127.0.0.1:5000")

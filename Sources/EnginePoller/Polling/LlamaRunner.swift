@@ -8,7 +8,8 @@ package struct LlamaRunner {
     private let request: TargetRequest
     private let timeSource: any TimeSource
     private var cache = LlamaCache(hasParts: true)
-    /// When a page that was refused is asked for again.
+    /// When what was refused is asked for again.
+    private var nextSlots: ContinuousClock.Instant?
     private var nextPage: ContinuousClock.Instant?
 
     /// - Parameter port: on 127.0.0.1; nil is returned for one that is none.
@@ -20,27 +21,39 @@ package struct LlamaRunner {
         self.timeSource = timeSource
     }
 
-    /// The figures that it tells, without KV usage; nil if it does not answer.
+    /// The figures that it tells; nil if it does not answer, or has no slots.
     package mutating func read(
         _ transport: any HTTPTransport,
         until deadline: ContinuousClock.Instant,
         _ cancellation: Cancellation
     ) -> ModelReading? {
+        if let nextSlots, timeSource.now < nextSlots { return nil }
         let exchange = TargetExchange(transport: transport, deadline: deadline, cancellation: cancellation)
-        guard case .success(let slots) = exchange.send(request.sibling(EngineDetail.llamaSlots.path)),
-            let detail = EngineDetail.llamaSlots.decode(slots.body, &cache)
-        else { return nil }
-        var model = readPage(exchange) ?? ModelReading(model: nil)
-        model.complete(with: detail)
-        model.kvCacheUsage = nil
-        return model
+        switch readSlots(exchange) {
+        case .success(let slots):
+            var model = readPage(exchange) ?? ModelReading(model: nil)
+            model.complete(with: slots)
+            return model
+        case .failure(let problem):
+            if problem.isRefusal { nextSlots = timeSource.now + DetailReader.refreshInterval }
+            return nil
+        }
+    }
+
+    private mutating func readSlots(_ exchange: TargetExchange) -> Result<ModelReading, TargetProblem> {
+        exchange.send(request.sibling(EngineDetail.llamaSlots.path)).flatMap { answer in
+            guard let slots = EngineDetail.llamaSlots.decode(answer.body, &cache) else {
+                return .failure(.unexpected(answer.body))
+            }
+            return .success(slots)
+        }
     }
 
     private mutating func readPage(_ exchange: TargetExchange) -> ModelReading? {
         if let nextPage, timeSource.now < nextPage { return nil }
         switch exchange.readPage(request) {
         case .success(let page):
-            return page.models.first
+            return page.engine.name == Engine.llamaCpp.name ? page.models.first : nil
         case .failure(let problem):
             if problem.isRefusal { nextPage = timeSource.now + DetailReader.refreshInterval }
             return nil

@@ -11,8 +11,8 @@ import GenAISupport
 final class OllamaRunners {
     private struct Runner {
         var reader: LlamaRunner
-        /// One that did not answer is left alone for a while.
-        var next: ContinuousClock.Instant?
+        /// Whether it was silent when it was last asked. It is asked after the others then.
+        var isSilent = false
     }
 
     /// What `/api/show` told about a model.
@@ -22,8 +22,9 @@ final class OllamaRunners {
         var next: ContinuousClock.Instant?
     }
 
-    /// The longest time that one runner may take.
+    /// The longest time that one runner may take. It is silent for longer only while it reads a long prompt, or hangs.
     static let runnerTimeLimit: Duration = .milliseconds(500)
+    /// How long a model that told nothing is not asked again.
     static let pause: Duration = .seconds(30)
 
     private let endpoint: HTTPEndpoint
@@ -63,18 +64,36 @@ final class OllamaRunners {
     ) {
         let found = models.isEmpty ? [] : processes.find()
         keep(found)
-        guard !found.isEmpty else { return note(models.isEmpty ? "" : "no runner of it was found") }
+        guard !found.isEmpty else { return note(models.isEmpty ? [] : ["no runner of it was found"]) }
         let files = weightsFiles(of: models, digests, ollama, deadline, cancellation)
-        var unmatched = Set(found)
+        var matches: [RunnerProcess: Int] = [:]
+        var unmatched = 0
         for index in models.indices {
-            guard let name = models[index].model, let file = files[name] else { continue }
-            // Several names of one file share a runner; two runners of one file can't be told apart.
-            let matching = unmatched.filter { $0.serves(file) }
-            guard let process = matching.first, matching.count == 1 else { continue }
-            unmatched.remove(process)
-            if let figures = read(process, deadline, cancellation) { models[index].complete(with: figures) }
+            let matching = models[index].model.flatMap { files[$0] }.map { file in found.filter { $0.serves(file) } }
+            // Two runners of one file can't be told apart.
+            guard let process = matching?.first, matching?.count == 1 else {
+                unmatched += 1
+                continue
+            }
+            // Several names of one file share a runner.
+            if matches[process] == nil { matches[process] = index }
         }
-        note(unmatched.isEmpty ? "" : "\(unmatched.count) of its runners could not be matched to a model")
+        var silent = 0
+        for process in found.filter({ runners[$0]?.isSilent == false })
+            + found.filter({ runners[$0]?.isSilent == true })
+        {
+            guard let index = matches[process] else { continue }
+            if let figures = read(process, deadline, cancellation) {
+                models[index].complete(with: figures)
+            } else {
+                silent += 1
+            }
+        }
+        guard !cancellation.isCancelled else { return }
+        note(
+            (unmatched > 0 ? ["no runner was found for \(unmatched) of its models"] : [])
+                + (silent > 0 ? ["\(silent) of its runners could not be read"] : [])
+        )
     }
 
     private func keep(_ found: [RunnerProcess]) {
@@ -92,12 +111,13 @@ final class OllamaRunners {
         _ deadline: ContinuousClock.Instant,
         _ cancellation: Cancellation
     ) -> ModelReading? {
-        if let next = runners[process]?.next, timeSource.now < next { return nil }
         let limit = min(deadline, ContinuousClock.now + Self.runnerTimeLimit)
-        guard var reading = runners[process]?.reader.read(transport, until: limit, cancellation) else {
-            if !cancellation.isCancelled { runners[process]?.next = timeSource.now + Self.pause }
-            return nil
-        }
+        let reading = runners[process]?.reader.read(transport, until: limit, cancellation)
+        runners[process]?.isSilent = reading == nil
+        guard var reading else { return nil }
+        // Ollama's models have their share of the GPU memory there, and what waits, waits in Ollama.
+        reading.kvCacheUsage = nil
+        reading.requestsWaiting = nil
         // Its page does not tell since when it counts.
         for index in reading.replicas.indices { reading.replicas[index].startTime = process.startTime }
         return reading
@@ -117,8 +137,8 @@ final class OllamaRunners {
         for name in models.compactMap(\.model) {
             let key = [name, digests[name] ?? ""]
             var weights = weights[key] ?? Weights()
-            if weights.file == nil, weights.next.map({ timeSource.now >= $0 }) ?? true {
-                let timeout = ContinuousClock.now.duration(to: deadline)
+            let timeout = ContinuousClock.now.duration(to: deadline)
+            if weights.file == nil, timeout > .zero, weights.next.map({ timeSource.now >= $0 }) ?? true {
                 weights.file = file(of: name, ollama, timeout, cancellation)
                 weights.next = timeSource.now + Self.pause
             }
@@ -153,12 +173,11 @@ final class OllamaRunners {
     }
 
     /// Says once what can't be read. That is normal: an older Ollama, another user's, one in a container.
-    private func note(_ text: String) {
+    private func note(_ problems: [String]) {
+        let text = problems.joined(separator: ", ")
         guard text != lastNote else { return }
         lastNote = text
-        if !text.isEmpty {
-            log.debug("Ollama at \(endpoint): \(text); reporting no requests and no tokens of those models")
-        }
+        if !text.isEmpty { log.debug("Ollama at \(endpoint): \(text); their requests and tokens are not reported") }
     }
 }
 

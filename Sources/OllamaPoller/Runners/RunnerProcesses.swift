@@ -19,7 +19,14 @@ struct RunnerProcess: Hashable, Sendable {
 /// Arguments do not change once a process does its work. So each process is looked at a few times and then left alone, except
 /// for a look at all of them once a minute: numbers are used again.
 struct RunnerProcesses {
-    /// Where the kernel shows its processes.
+    private struct Candidate: Equatable {
+        var process: RunnerProcess
+        var parent: Int
+    }
+
+    /// Where Linux shows its processes.
+    static let systemRoot = "/proc"
+
     private let root: String
     /// The port of Ollama itself.
     private let ollamaPort: Int
@@ -27,14 +34,19 @@ struct RunnerProcesses {
     /// How often a process was looked at that is no runner.
     private var looks: [Int: Int] = [:]
     private var nextFullLook: ContinuousClock.Instant?
-    /// When the machine was started, in seconds since 1970.
-    private lazy var bootTime = readBootTime()
+    private var candidates: [Candidate] = []
+    /// Those of the candidates that are Ollama's.
+    private var runners: [RunnerProcess] = []
+    /// When the machine was started, in seconds since 1970. Read once, so that a process keeps its start when the date is set.
+    private lazy var bootTime = Self.currentBootTime
 
     /// A process that was just started has its parent's arguments for a moment.
     private static let enoughLooks = 3
     private static let fullLookInterval: Duration = .seconds(60)
+    /// Names of Ollama's program; the second one is that of Nix.
+    private static let names: Set = ["ollama", ".ollama-wrapped"]
 
-    init(ollamaPort: Int, timeSource: any TimeSource, root: String = "/proc") {
+    init(ollamaPort: Int, timeSource: any TimeSource, root: String = systemRoot) {
         self.ollamaPort = ollamaPort
         self.timeSource = timeSource
         self.root = root
@@ -42,26 +54,34 @@ struct RunnerProcesses {
 
     /// The runners of the Ollama that listens on the port, or of any process that is named `ollama`.
     mutating func find() -> [RunnerProcess] {
-        let candidates = candidates()
-        guard !candidates.isEmpty else { return [] }
+        let now = timeSource.now
+        if nextFullLook.map({ now >= $0 }) ?? true {
+            nextFullLook = now + Self.fullLookInterval
+            looks = looks.mapValues { min($0, Self.enoughLooks - 1) }
+            candidates = []
+        }
+        let present = findCandidates()
+        // Whose they are is asked only when they change: a server has thousands of sockets.
+        if present != candidates {
+            candidates = present
+            runners = present.isEmpty ? [] : ofOllama(present)
+        }
+        return present.isEmpty ? [] : runners
+    }
+
+    private func ofOllama(_ candidates: [Candidate]) -> [RunnerProcess] {
         let parents = Set(candidates.map(\.parent))
         let sockets = listeningSockets()
         let owners = parents.filter { owns(sockets, $0) }
-        return candidates.filter { candidate in
-            owners.isEmpty ? isOllama(candidate.parent) : owners.contains(candidate.parent)
-        }.map(\.process)
+        let ollamas = owners.isEmpty ? parents.filter(isOllama) : owners
+        return candidates.filter { ollamas.contains($0.parent) }.map(\.process)
     }
 
     // MARK: - Arguments
 
-    private mutating func candidates() -> [(process: RunnerProcess, parent: Int)] {
-        let now = timeSource.now
-        if nextFullLook.map({ now >= $0 }) ?? true {
-            looks = [:]
-            nextFullLook = now + Self.fullLookInterval
-        }
+    private mutating func findCandidates() -> [Candidate] {
         var seen: [Int: Int] = [:]
-        var result: [(process: RunnerProcess, parent: Int)] = []
+        var result: [Candidate] = []
         for id in processes() {
             let count = looks[id] ?? 0
             guard count < Self.enoughLooks else {
@@ -75,7 +95,7 @@ struct RunnerProcesses {
                     modelFile: arguments.model,
                     startTime: Date(timeIntervalSince1970: bootTime + state.secondsAfterBoot)
                 )
-                result.append((process, state.parent))
+                result.append(Candidate(process: process, parent: state.parent))
             } else {
                 seen[id] = count + 1
             }
@@ -99,13 +119,12 @@ struct RunnerProcesses {
 
     /// The port and the model's file, if the process has the arguments of a runner that listens on loopback.
     private func arguments(_ id: Int) -> (port: Int, model: String)? {
-        guard let line = read("\(id)/cmdline", upTo: 1 << 16), line.contains(0) else { return nil }
-        let words = line.split(separator: 0, omittingEmptySubsequences: false).map {
-            String(decoding: $0, as: UTF8.self)
-        }
+        guard let line = read("\(id)/cmdline", upTo: 1 << 16) else { return nil }
+        let words = line.split(separator: 0, omittingEmptySubsequences: false)
         func value(_ name: String) -> String? {
-            guard let position = words.firstIndex(of: name), position + 1 < words.count else { return nil }
-            return words[position + 1]
+            guard let position = words.firstIndex(where: { $0.elementsEqual(name.utf8) }), position + 1 < words.count
+            else { return nil }
+            return String(decoding: words[position + 1], as: UTF8.self)
         }
         guard let port = value("--port").flatMap({ Int(digits: $0[...]) }), (1...65535).contains(port),
             let model = value("--model"), !model.isEmpty,
@@ -124,16 +143,26 @@ struct RunnerProcesses {
         let fields = line[line.index(after: end)...].split(separator: UInt8(ascii: " "))
             .map { String(decoding: $0, as: UTF8.self) }
         guard fields.count > 19, let parent = Int(fields[1]), let ticks = Double(fields[19]) else { return nil }
-        return (parent, ticks / Double(sysconf(Int32(_SC_CLK_TCK))))
+        // Not before it was started: what it counts then would seem to be older than it is.
+        return (parent, (ticks + 1) / Double(sysconf(Int32(_SC_CLK_TCK))))
     }
 
-    private func readBootTime() -> Double {
-        let lines = read("stat", upTo: 1 << 20).map { String(decoding: $0, as: UTF8.self).split(separator: "\n") } ?? []
-        return lines.first { $0.hasPrefix("btime ") }.flatMap { Double($0.dropFirst("btime ".count)) } ?? 0
+    /// To the hundredth of a second in which the kernel counts, which `/proc/stat` does not tell.
+    private static var currentBootTime: Double {
+        func seconds(_ clock: clockid_t) -> Double {
+            var time = timespec()
+            clock_gettime(clock, &time)
+            return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+        }
+        #if os(Linux)
+        return seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME)
+        #else
+        return seconds(CLOCK_REALTIME) - seconds(CLOCK_MONOTONIC)
+        #endif
     }
 
     private func isOllama(_ id: Int) -> Bool {
-        read("\(id)/comm", upTo: 64).map { String(decoding: $0, as: UTF8.self).hasPrefix("ollama") } ?? false
+        read("\(id)/comm", upTo: 64).map { Self.names.contains(String(decoding: $0, as: UTF8.self).trimmed()) } ?? false
     }
 
     /// Whether the process has this one's loopback: in a container it has its own. Unknown counts as yes.

@@ -18,9 +18,11 @@ final class TestPoller {
         interval: Duration = .seconds(5),
         maxVRAM: Double? = nil,
         timeLimit: Duration = .seconds(20),
-        locations: VRAMLocations = .nowhere
+        locations: VRAMLocations = .nowhere,
+        processRoot: String = "/nowhere",
+        environment: [String: String] = [:]
     ) throws {
-        var configuration = OllamaConfiguration(environment: [:])
+        var configuration = OllamaConfiguration(environment: environment)
         configuration.url = try #require(URL(string: url))
         configuration.interval = interval
         configuration.maxVRAMGibibytes = maxVRAM
@@ -30,6 +32,7 @@ final class TestPoller {
             timeSource: time,
             timeLimit: timeLimit,
             detector: VRAMDetector(locations: locations),
+            processRoot: processRoot,
             onReading: readings.record
         )
     }
