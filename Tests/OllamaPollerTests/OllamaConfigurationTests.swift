@@ -49,7 +49,9 @@ struct OllamaConfigurationTests {
         arguments: [
             ("OLLAMA_BASE_URL", "file:///etc/s3cret"), ("OLLAMA_BASE_URL", "http://me:s3cret@:80"),
             ("OLLAMA_BASE_URL", "http://h:99999/s3cret"), ("OLLAMA_HOST", "ftp://me:s3cret@h"),
-            ("OLLAMA_HOST", "http://me:s3cret@h:port"),
+            ("OLLAMA_HOST", "http://me:s3cret@h:port"), ("OLLAMA_BASE_URL", "http://me:12/s3cret@127.0.0.1:9"),
+            ("OLLAMA_HOST", "http://me:pw/s3cret@127.0.0.1:9"), ("OLLAMA_HOST", "me:pw/s3cret@127.0.0.1:9"),
+            ("OLLAMA_HOST", "me:12?s3cret@127.0.0.1:9"), ("OLLAMA_HOST", "h:1/x http://me:s3cret@h:2"),
             ("GENAI_OLLAMA_METRICS_INTERVAL", "0"), ("GENAI_OLLAMA_METRICS_INTERVAL", "-1"),
             ("GENAI_OLLAMA_METRICS_INTERVAL", "NaN"), ("GENAI_OLLAMA_METRICS_INTERVAL", "inf"),
             ("GENAI_OLLAMA_METRICS_INTERVAL", "1e300"), ("GENAI_OLLAMA_METRICS_INTERVAL", "5s"),
