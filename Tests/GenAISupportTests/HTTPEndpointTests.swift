@@ -5,7 +5,7 @@ import Testing
 @Suite("URLs that are safe to print")
 struct HTTPEndpointTests {
     /// Forms in which a parser finds another URL than the one that was meant.
-    static let misread = [
+    static let texts = [
         "http://me:12/s3cret@127.0.0.1:9", "http://me:pw/s3cret@127.0.0.1:9", "http://me:/s3cret@127.0.0.1:9",
         "http://me/s3cret@127.0.0.1:9", "http://me:12?s3cret@127.0.0.1:9", "http://me:12/?s3cret@127.0.0.1:9",
         "http://me:12#s3cret@127.0.0.1:9", "http://me:p@12/s3cret@127.0.0.1:9", "http://me:12//s3cret@127.0.0.1:9",
@@ -17,7 +17,7 @@ struct HTTPEndpointTests {
         "http:///me:s3cret@127.0.0.1:9", "me:s3cret@127.0.0.1:9", "http://me:s3cret:9/",
     ]
 
-    @Test("a password or a second URL in the wrong place is refused, and nothing of it is quoted", arguments: misread)
+    @Test("a password or a second URL in the wrong place is refused, and nothing of it is quoted", arguments: texts)
     func misread(text: String) throws {
         var environment = EnvironmentReader(["OTEL_EXPORTER_OTLP_ENDPOINT": text])
         #expect(environment.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT") == nil)

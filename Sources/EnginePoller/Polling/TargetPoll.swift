@@ -20,7 +20,7 @@ final class TargetPoll: ServerPoll {
         self.engine = engine
         self.timeout = timeout
         self.log = log
-        transport = HTTPTransports.libcurlFirst(userAgent: PackageInfo.userAgent)
+        transport = HTTPTransports.libcurlFirst(userAgent: PackageInfo.userAgent, checked: request.tls)
         details = DetailReader(request, timeSource, log)
         failures = FailureLog(log: log, timeSource: timeSource)
     }
@@ -41,7 +41,10 @@ final class TargetPoll: ServerPoll {
             return nil
         case .failure(let problem):
             details.forget()
-            failures.failed(.warning, "\(name) can't be read: \(problem)" + (problem.hint.map { " (\($0))" } ?? ""))
+            failures.failed(
+                .warning,
+                "\(name) can't be read: \(problem)" + (problem.hint.map { " (\($0))" } ?? "")
+            )
             return .down(request.identity(engine: engine))
         }
     }

@@ -114,7 +114,8 @@ package struct HTTPEndpoint: Sendable, Hashable {
             case .host: "has no host"
             case .port: "has a port outside 1 to 65535"
             case .blank: "has a blank or a control character"
-            case .atSign: "has an @ after its host: a password's / ? # are written %2F %3F %23, and any other @ is %40"
+            case .atSign:
+                "has an @ after its host: a password's / ? # , ; are written %2F %3F %23 %2C %3B, and any other @ is %40"
             case .secondURL: "has a second URL in its path"
             }
         }
