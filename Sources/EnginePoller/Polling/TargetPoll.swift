@@ -43,7 +43,7 @@ final class TargetPoll: ServerPoll {
             details.forget()
             failures.failed(
                 .warning,
-                "\(name) can't be read: \(problem)" + (problem.hint.map { " (\($0))" } ?? "")
+                "\(name) can't be read: \(problem)" + (problem.hint(for: engine).map { " (\($0))" } ?? "")
             )
             return .down(request.identity(engine: engine))
         }
