@@ -162,6 +162,7 @@ private struct Hint: Sendable {
         ),
         Hint(.noPage, .engine("triton"), "Triton serves /metrics on a port of its own, 8002 by default"),
         Hint(.noPage, .engine("nim"), "NIM serves /v1/metrics"),
+        Hint(.noPage, .engine("dynamo"), "Dynamo's front end serves /metrics"),
         Hint(.tooOften, .any, "ask less often: GENAI_SERVER_METRICS_INTERVAL or EngineTarget.interval"),
         Hint(.noMetrics, .any, "the server has no such page"),
         Hint(.noMetrics, .unknown, "llama.cpp must be started with --metrics"),
@@ -193,16 +194,6 @@ private struct Hint: Sendable {
             .any,
             "no metrics of a known engine: vLLM with --disable-log-stats has only those of its HTTP server; start it "
                 + "without that"
-        ),
-        Hint(
-            .content(.tensorRTLLMWithoutPrefix),
-            .any,
-            "no metrics of a known engine: TensorRT-LLM 1.0 and 1.1 have no figure that is read here; use a newer one"
-        ),
-        Hint(
-            .content(.tritonWithoutBackend),
-            .any,
-            "no metrics of a known engine: Triton has them only of its TensorRT-LLM and vLLM backends"
         ),
         Hint(
             .content(.other),

@@ -16,10 +16,6 @@ enum TargetProblem: Error, Equatable {
         case empty, json, webPage
         /// The metrics of vLLM's HTTP server and of Python. Those of vLLM itself are switched off.
         case vLLMWithoutStatistics
-        /// The metrics of TensorRT-LLM 1.0 and 1.1.
-        case tensorRTLLMWithoutPrefix
-        /// The metrics that Triton has of every backend.
-        case tritonWithoutBackend
         case other
     }
 
@@ -51,17 +47,10 @@ extension TargetProblem.Content {
             case nil: .empty
             case UInt8(ascii: "{"), UInt8(ascii: "["): .json
             case UInt8(ascii: "<"): .webPage
-            default: Self.page(String(decoding: start, as: UTF8.self))
+            // Of the library that counts the requests of vLLM's HTTP server.
+            case _ where String(decoding: start, as: UTF8.self).contains("http_request_duration_highr_seconds"):
+                .vLLMWithoutStatistics
+            default: .other
             }
-    }
-
-    private static func page(_ text: String) -> Self {
-        // Of the library that counts the requests of vLLM's HTTP server.
-        if text.contains("http_request_duration_highr_seconds") { return .vLLMWithoutStatistics }
-        if text.contains("e2e_request_latency_seconds"), text.contains("engine_type=") {
-            return .tensorRTLLMWithoutPrefix
-        }
-        if text.contains("nv_inference_") { return .tritonWithoutBackend }
-        return .other
     }
 }

@@ -8,13 +8,13 @@ struct TargetRequest: Sendable, Equatable {
     typealias Note = (level: LogLevel, text: String)
 
     /// The metrics page.
-    let endpoint: HTTPEndpoint
+    private(set) var endpoint: HTTPEndpoint
     let headers: [HTTPHeader]
     let interval: Duration
     /// The identity of its readings, without the engine; unique among a poller's targets.
     let identity: ServerIdentity
     /// The model in the query.
-    let model: String?
+    private(set) var model: String?
     /// Files that can be honoured.
     let tls: TLSFiles
 
@@ -110,6 +110,14 @@ struct TargetRequest: Sendable, Equatable {
         var identity = identity
         identity.engine = engine
         return identity
+    }
+
+    /// The request for one model of a llama.cpp router, which must not load it.
+    func asking(for model: String) -> TargetRequest {
+        var result = self
+        result.endpoint = endpoint.addingQuery(["model": model, "autoload": "false"])
+        result.model = model
+        return result
     }
 
     /// The metrics page.

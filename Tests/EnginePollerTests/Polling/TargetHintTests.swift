@@ -7,24 +7,24 @@ import Testing
 struct TargetHintTests {
     private static let engines = Engine.known.map(\.name)
 
+    private static let failures: [HTTPFailure] = [
+        .timedOut, .connectionRefused, .connectionLost, .hostNotFound, .handshakeFailed, .tlsFailed,
+        .answerTooLarge(limit: 1), .answerEncoded("gzip"), .other("libcurl 61"),
+    ]
+    private static let statuses = [
+        100, 204, 301, 307, 400, 401, 403, 404, 405, 418, 429, 500, 501, 502, 503, 504, 599, 999,
+    ]
+    private static let contents: [TargetProblem.Content] = [.empty, .json, .webPage, .vLLMWithoutStatistics, .other]
+
     /// Every problem that a page can have.
     private static let problems: [TargetProblem] =
-        [
-            .timedOut, .connectionRefused, .connectionLost, .hostNotFound, .handshakeFailed, .tlsFailed,
-            .answerTooLarge(limit: 1), .answerEncoded("gzip"), .other("libcurl 61"),
-        ].map(TargetProblem.noAnswer)
-        + [100, 204, 301, 307, 400, 401, 403, 404, 405, 418, 429, 500, 501, 502, 503, 504, 599, 999].map(
-            TargetProblem.status
-        )
-        + [.empty, .json, .webPage, .vLLMWithoutStatistics, .tensorRTLLMWithoutPrefix, .tritonWithoutBackend, .other]
-        .map {
-            TargetProblem.unexpected($0)
-        }
+        failures.map { .noAnswer($0) } + statuses.map { .status($0) } + contents.map { .unexpected($0) }
 
     /// How a hint names an engine.
     private static let names = [
         "vllm": "vLLM", "tgi": "TGI", "sglang": "SGLang", "llama.cpp": "llama.cpp", "tensorrt-llm": "TensorRT-LLM",
         "triton": "Triton", "lmdeploy": "LMDeploy", "nim": "NIM",
+        "dynamo": "Dynamo",
     ]
 
     @Test("every problem of every engine has a hint, which is short and speaks of no other engine", arguments: problems)
@@ -32,11 +32,8 @@ struct TargetHintTests {
         for engine in [nil] + Self.engines {
             let hint = try #require(problem.hint(for: engine))
             #expect(hint.count < 240 && !hint.contains("\n") && !hint.hasSuffix("."), "\(hint)")
-            // These are about the engine whose page they know.
-            let known: [TargetProblem.Content] = [
-                .vLLMWithoutStatistics, .tensorRTLLMWithoutPrefix, .tritonWithoutBackend,
-            ]
-            guard let engine, !known.contains(where: { problem == .unexpected($0) }) else { continue }
+            // That is about the engine whose page it knows.
+            guard let engine, problem != .unexpected(.vLLMWithoutStatistics) else { continue }
             for (other, name) in Self.names where other != engine { #expect(!hint.contains(name), "\(hint)") }
         }
         #expect(TargetProblem.noAnswer(.cancelled).hint(for: nil) == nil)
@@ -71,12 +68,6 @@ struct TargetHintTests {
         arguments: [
             ("", .empty), (" \r\n", .empty), ("{}", .json), ("\n[1]", .json), ("<html>", .webPage),
             ("up 1\n", .other),
-            ("nv_inference_count{model=\"m\",version=\"1\"} 3\n", .tritonWithoutBackend),
-            (
-                "# TYPE e2e_request_latency_seconds histogram\n"
-                    + "e2e_request_latency_seconds_sum{engine_type=\"undefined\",model_name=\"undefined\"} 3.48\n",
-                .tensorRTLLMWithoutPrefix
-            ),
         ] as [(String, TargetProblem.Content)]
     )
     func content(text: String, content: TargetProblem.Content) {
