@@ -66,6 +66,7 @@ extension OTLPConfiguration {
     init(reading reader: inout EnvironmentReader) {
         endpoint = Self.endpoint(reading: &reader)
         headers = Self.headers(reading: &reader)
+        environmentHeaders = headers
         timeout = reader.otlp("TIMEOUT") { $0.milliseconds($1) } ?? Self.defaultTimeout
         compression = reader.otlp("COMPRESSION") { $0.word($1, ["none": .none, "gzip": .gzip]) } ?? .none
         temporality =
@@ -91,7 +92,9 @@ extension OTLPConfiguration {
     private static func headers(reading reader: inout EnvironmentReader) -> [String: String] {
         reader.otlp("HEADERS") { reader, name in
             let entries = reader.keyValueList(name)
-            return entries.isEmpty ? nil : Dictionary(entries.map { ($0.key, $0.value) }) { _, last in last }
+            // Names in any case are one header; the last one wins.
+            let last = Dictionary(entries.map { ($0.key.lowercased(), $0) }) { _, last in last }
+            return last.isEmpty ? nil : Dictionary(uniqueKeysWithValues: last.values.map { ($0.key, $0.value) })
         } ?? [:]
     }
 

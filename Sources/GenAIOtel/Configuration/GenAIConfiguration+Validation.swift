@@ -15,6 +15,7 @@ extension GenAIConfiguration {
         Self.mend(&result.otlp.outageBufferByteLimit, "otlp.outageBufferByteLimit", atLeast: 0, &result.warnings)
         if result.serviceName.isEmpty { result.serviceName = Self.defaultServiceName }
         result.mendHeaders()
+        result.mendResourceAttributes()
         return result
     }
 
@@ -38,6 +39,17 @@ extension GenAIConfiguration {
         number = least
     }
 
+    /// What this package finds out by itself stays if the configuration says nothing: with an empty
+    /// `service.instance.id`, replicas would overwrite each other's series.
+    private mutating func mendResourceAttributes() {
+        let foundOut = Set(Resource.foundOut.keys).union(["service.name"])
+        for key in resourceAttributes.keys.sorted() where foundOut.contains(key) {
+            guard let value = resourceAttributes[key], Resource.saysNothing(value) else { continue }
+            warnings.append("The resource attribute \(key) has no value; the package's own stays")
+            resourceAttributes[key] = nil
+        }
+    }
+
     /// Leaves unusable headers out: a line break in a value would begin another header.
     private mutating func mendHeaders() {
         for (name, value) in otlp.headers where !HTTPHeader.isValid(name: name, value: value) {
@@ -47,6 +59,16 @@ extension GenAIConfiguration {
         for name in otlp.headers.keys where Self.reservedHeaders.contains(name.lowercased()) {
             warnings.append("The OTLP header \(quoted(name)) is set by the exporter itself; yours is not sent")
             otlp.headers[name] = nil
+        }
+        mendHeaderNames()
+    }
+
+    /// Keeps one header of each name, whatever the case of its letters: what was set in code wins over the environment.
+    private mutating func mendHeaderNames() {
+        for (_, names) in Dictionary(grouping: otlp.headers.keys.sorted(), by: { $0.lowercased() })
+        where names.count > 1 {
+            let own = names.filter { otlp.headers[$0] != otlp.environmentHeaders[$0] }
+            for name in names where name != own.last ?? names.last { otlp.headers[name] = nil }
         }
     }
 

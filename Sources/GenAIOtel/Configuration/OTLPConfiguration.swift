@@ -19,7 +19,12 @@ public struct OTLPConfiguration: Sendable {
     public var endpoint: URL
 
     /// Headers sent with each request, such as API keys. Never logged. `..._HEADERS`.
+    ///
+    /// Names that differ only in the case of their letters are one header: what is set in code wins.
     public var headers: [String: String]
+
+    /// Those of ``headers`` that the environment has given.
+    let environmentHeaders: [String: String]
 
     /// The time limit of one export, including retries and the pauses between them. `..._TIMEOUT`, default 10 s.
     public var timeout: Duration

@@ -138,7 +138,8 @@ final class OTLPHTTPExporter: SnapshotExporter {
         }
         let encoding = export.contentEncoding.map { [HTTPHeader("Content-Encoding", $0)] } ?? []
         let body = Data(export.body)
-        let request = HTTPRequest(method: "POST", endpoint: endpoint, headers: headers + encoding, body: body)
+        var request = HTTPRequest(method: "POST", endpoint: endpoint, headers: headers + encoding, body: body)
+        request.isAnsweredByStatus = true
         var attempts = 0
         while true {
             attempts += 1

@@ -18,8 +18,36 @@ package struct HTTPEndpoint: Sendable, Hashable {
 
     /// Takes an absolute http or https URL with a host; throws ``Invalid`` otherwise.
     package init(_ text: String) throws {
+        try Self.checkShape(text)
         guard let parts = URLComponents(string: text) else { throw Invalid.notAURL }
         try self.init(parts)
+    }
+
+    /// Refuses what a URL parser takes, but nobody can have meant. Each of these could also make a part of a password the
+    /// host, or a part of the path that is logged.
+    private static func checkShape(_ text: String) throws {
+        let isBlank: (Unicode.Scalar) -> Bool = { $0.properties.isWhitespace || $0.value < 0x20 || $0.value == 0x7F }
+        if text.unicodeScalars.contains(where: isBlank) { throw Invalid.blank }
+        guard let scheme = text.range(of: "://") else { return }
+        let rest = text[scheme.upperBound...]
+        if rest.contains("://") { throw Invalid.secondURL }
+        let authority = rest.prefix { !"/?#".contains($0) }
+        let others = rest[authority.endIndex...]
+        if others.contains("@") { throw Invalid.userInfo }
+        let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+        if ["$(", "${", "{{"].contains(where: { host.contains($0) || others.contains($0) }) { throw Invalid.reference }
+    }
+
+    /// Whether a host is a name or an address, brackets included. Names beyond ASCII are left to the resolver.
+    private static func isPossible(host: String) -> Bool {
+        let isAddress = host.hasPrefix("[") && host.hasSuffix("]") || host.contains(":")
+        return host.unicodeScalars.allSatisfy { scalar in
+            switch scalar {
+            case "a"..."z", "A"..."Z", "0"..."9", ".", "-", "_", "~": true
+            case "[", "]", ":", "%": isAddress
+            default: scalar.value > 0x7F
+            }
+        }
     }
 
     private init(_ given: URLComponents) throws {
@@ -28,6 +56,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
             throw Invalid.scheme
         }
         guard let host = parts.host, !host.isEmpty else { throw Invalid.host }
+        guard Self.isPossible(host: host) else { throw Invalid.hostName }
         if let port = parts.port, !(1...65535).contains(port) { throw Invalid.port }
         parts.scheme = scheme
         parts.fragment = nil
@@ -90,14 +119,19 @@ package struct HTTPEndpoint: Sendable, Hashable {
 
     /// Why a text is not a usable endpoint.
     package enum Invalid: Error, CustomStringConvertible {
-        case notAURL, scheme, host, port
+        case notAURL, scheme, host, hostName, port, blank, secondURL, userInfo, reference
 
         package var description: String {
             switch self {
             case .notAURL: "is not a URL"
             case .scheme: "does not begin with http:// or https://"
             case .host: "has no host"
+            case .hostName: "has a host with characters that no host has"
             case .port: "has a port outside 1 to 65535"
+            case .blank: "has a blank in it"
+            case .secondURL: "has a second URL in it"
+            case .userInfo: "has an @ behind the host: percent-encode user and password (/ is %2F), or the @ (%40)"
+            case .reference: "refers to a variable that was not replaced, such as $(NAME)"
             }
         }
     }
