@@ -39,6 +39,8 @@ public final class GenAIInstrumentation: Sendable {
         let log = Log(level: configuration.logLevel, handler: logGate.write)
         let collector = ServerMetricsCollector(
             cardinalityLimit: configuration.cardinalityLimit,
+            exponentialHistograms: configuration.exporters.contains(.otlp)
+                && configuration.otlp.histogramAggregation == .base2Exponential,
             log: log,
             timeSource: timeSource
         )

@@ -233,11 +233,23 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "other protocols than http/json warn",
-        arguments: [("http/json", 0), ("grpc", 1), ("http/protobuf", 1), ("x", 1)]
+        "the protocol is a word in any case; gRPC warns, and protobuf is used",
+        arguments: [
+            ("http/json", .httpJSON, 0), ("", .httpJSON, 0), ("HTTP/Protobuf", .httpProtobuf, 0),
+            ("grpc", .httpProtobuf, 1),
+            ("x", .httpJSON, 1),
+        ] as [(String, OTLPConfiguration.TransportProtocol, Int)]
     )
-    func protocols(value: String, warnings: Int) {
-        #expect(GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_PROTOCOL": value]).warnings.count == warnings)
+    func protocols(value: String, expected: OTLPConfiguration.TransportProtocol, warnings: Int) {
+        for name in ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"] {
+            let configuration = GenAIConfiguration(environment: [name: value])
+            #expect(configuration.otlp.protocol == expected)
+            #expect(configuration.warnings.count == warnings)
+        }
+        let words = [
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
+        ]
+        #expect(GenAIConfiguration(environment: words).otlp.protocol == .httpProtobuf)
     }
 
     @Test("unusable values from code are replaced with a warning; endless ones are held to a year")

@@ -65,20 +65,27 @@ extension OTLPConfiguration {
 
     init(reading reader: inout EnvironmentReader) {
         endpoint = Self.endpoint(reading: &reader)
+        `protocol` = Self.transportProtocol(reading: &reader) ?? .httpJSON
         headers = Self.headers(reading: &reader)
         environmentHeaders = headers
         timeout = reader.otlp("TIMEOUT") { $0.milliseconds($1) } ?? Self.defaultTimeout
         compression = reader.otlp("COMPRESSION") { $0.word($1, ["none": .none, "gzip": .gzip]) } ?? .none
         temporality =
             reader.word("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", Self.temporalities) ?? .cumulative
+        histogramAggregation =
+            reader.word("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", Self.aggregations)
+            ?? .explicitBuckets
         certificateFile = reader.otlp("CERTIFICATE") { $0.text($1) }
         clientCertificateFile = reader.otlp("CLIENT_CERTIFICATE") { $0.text($1) }
         clientKeyFile = reader.otlp("CLIENT_KEY") { $0.text($1) }
-        Self.checkProtocol(reading: &reader)
     }
 
     private static let temporalities: KeyValuePairs<String, Temporality> = [
         "cumulative": .cumulative, "delta": .delta, "lowmemory": .lowMemory,
+    ]
+
+    private static let aggregations: KeyValuePairs<String, HistogramAggregation> = [
+        "explicit_bucket_histogram": .explicitBuckets, "base2_exponential_bucket_histogram": .base2Exponential,
     ]
 
     private static func endpoint(reading reader: inout EnvironmentReader) -> URL {
@@ -98,11 +105,17 @@ extension OTLPConfiguration {
         } ?? [:]
     }
 
-    private static func checkProtocol(reading reader: inout EnvironmentReader) {
-        let known: KeyValuePairs = ["http/json": true, "http/protobuf": false, "grpc": false]
-        let _: Bool? = reader.otlp("PROTOCOL") { reader, name in
-            if reader.word(name, known) == false { reader.warn(name, "names a protocol other than http/json") }
-            return reader.text(name) == nil ? nil : true
+    private static func transportProtocol(reading reader: inout EnvironmentReader) -> TransportProtocol? {
+        reader.otlp("PROTOCOL") { reader, name in
+            if reader.text(name)?.lowercased() == "grpc" {
+                reader.warn(
+                    name,
+                    "is \"grpc\", which this package does not speak",
+                    consequence: "http/protobuf is used"
+                )
+                return .httpProtobuf
+            }
+            return reader.word(name, ["http/json": .httpJSON, "http/protobuf": .httpProtobuf])
         }
     }
 }

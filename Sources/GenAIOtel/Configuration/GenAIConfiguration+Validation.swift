@@ -13,6 +13,8 @@ extension GenAIConfiguration {
         Self.mend(&result.cardinalityLimit, "cardinalityLimit", atLeast: 1, &result.warnings)
         Self.mend(&result.otlp.outageBufferLimit, "otlp.outageBufferLimit", atLeast: 0, &result.warnings)
         Self.mend(&result.otlp.outageBufferByteLimit, "otlp.outageBufferByteLimit", atLeast: 0, &result.warnings)
+        Self.mend(&result.otlp.maxPointsPerExport, "otlp.maxPointsPerExport", &result.warnings)
+        Self.mend(&result.otlp.maxBytesPerExport, "otlp.maxBytesPerExport", &result.warnings)
         if result.serviceName.isEmpty { result.serviceName = Self.defaultServiceName }
         result.mendHeaders()
         result.mendResourceAttributes()
@@ -37,6 +39,12 @@ extension GenAIConfiguration {
         guard number < least else { return }
         warnings.append("\(name) is \(number), less than \(least); \(least) is used")
         number = least
+    }
+
+    private static func mend(_ limit: inout Int?, _ name: String, _ warnings: inout [String]) {
+        guard let number = limit, number < 1 else { return }
+        warnings.append("\(name) is \(number), less than 1; exports are not split")
+        limit = nil
     }
 
     /// What this package finds out by itself stays if the configuration says nothing: with an empty

@@ -9,6 +9,7 @@ import Foundation
 /// ```swift
 /// configuration.otlp.endpoint = URL(string: "https://otlp.example.com/v1/metrics")!
 /// configuration.otlp.headers = ["api-key": apiKey]
+/// configuration.otlp.protocol = .httpProtobuf
 /// configuration.otlp.compression = .gzip
 /// ```
 public struct OTLPConfiguration: Sendable {
@@ -17,6 +18,9 @@ public struct OTLPConfiguration: Sendable {
     /// `OTEL_EXPORTER_OTLP_METRICS_ENDPOINT`, or `OTEL_EXPORTER_OTLP_ENDPOINT` with `v1/metrics` appended to its path;
     /// default `http://localhost:4318/v1/metrics`.
     public var endpoint: URL
+
+    /// How requests are encoded. `..._PROTOCOL`, default JSON; `grpc` warns, and protobuf is used.
+    public var `protocol`: TransportProtocol
 
     /// Headers sent with each request, such as API keys. Never logged. `..._HEADERS`.
     ///
@@ -34,6 +38,18 @@ public struct OTLPConfiguration: Sendable {
 
     /// The period that counters and histograms cover. `..._METRICS_TEMPORALITY_PREFERENCE`, default cumulative.
     public var temporality: Temporality
+
+    /// How the durations of tracked requests are counted. `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`,
+    /// default explicit buckets.
+    public var histogramAggregation: HistogramAggregation
+
+    /// The most points of one request, 1 or more; nil for any number. A snapshot with more is sent in several requests, each
+    /// complete in itself, and every one counts as an export. For backends that limit requests. Default nil.
+    public var maxPointsPerExport: Int?
+
+    /// The most bytes of one request before compression, 1 or more, likewise. A single point that is larger is dropped.
+    /// Default nil; no request is ever larger than 64 MiB.
+    public var maxBytesPerExport: Int?
 
     /// The most exports that are kept while the collector is unreachable, 0 or more. They are delivered in order later,
     /// each with its own time. Beyond the limit, the oldest is dropped. Default 64.
@@ -67,6 +83,28 @@ public struct OTLPConfiguration: Sendable {
         case lowMemory
     }
 
+    /// The encodings of OTLP over HTTP (OTLP specification, "OTLP/HTTP"). The backends page of the documentation says who
+    /// takes which.
+    public enum TransportProtocol: Sendable, Hashable {
+        /// `http/json`: readable on the wire.
+        case httpJSON
+        /// `http/protobuf`: half the size or less, and taken by every backend.
+        case httpProtobuf
+    }
+
+    /// The buckets of histograms (metrics SDK specification, "Aggregation").
+    ///
+    /// Only for the tracked requests in OTLP: histograms of polled servers keep the servers' own bounds, and
+    /// ``GenAIInstrumentation/prometheusText()`` and the console have the explicit buckets in any case.
+    public enum HistogramAggregation: Sendable, Hashable {
+        /// `explicit_bucket_histogram`: the bounds of the semantic conventions for generative AI.
+        case explicitBuckets
+        /// `base2_exponential_bucket_histogram`: at most 160 buckets that follow the values, at scale 20 (as fine as one
+        /// part in a million) as long as the values are close together, and coarser as they spread. Not every backend takes
+        /// them.
+        case base2Exponential
+    }
+
     /// Ways to compress a request.
     public enum Compression: Sendable, Hashable {
         /// The body is sent as it is.
@@ -81,7 +119,7 @@ extension OTLPConfiguration: CustomStringConvertible, CustomReflectable {
     public var description: String {
         let endpoint = (try? HTTPEndpoint(self.endpoint.absoluteString))?.description ?? "no usable endpoint"
         return
-            "OTLP to \(endpoint), timeout \(timeout), compression \(compression), temporality \(temporality), \(headers.count) headers"
+            "OTLP to \(endpoint), protocol \(self.protocol), timeout \(timeout), compression \(compression), temporality \(temporality), \(headers.count) headers"
     }
 
     /// Shows ``description`` only: `dump` and debuggers must not print secrets.

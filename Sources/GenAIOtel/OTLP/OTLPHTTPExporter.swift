@@ -2,12 +2,14 @@
 
 import Foundation
 
-/// The OTLP/HTTP exporter, JSON encoding (OTLP specification 1.x, OpenTelemetry exporter specification).
+/// The OTLP/HTTP exporter, JSON or protobuf (OTLP specification 1.x, OpenTelemetry exporter specification).
 ///
 /// Encodes and compresses snapshots on arrival, so that an outage does not hold up collecting and keeps only bodies.
 final class OTLPHTTPExporter: SnapshotExporter {
     /// Compresses a body; nil if that fails.
     typealias Compressor = @Sendable ([UInt8]) -> [UInt8]?
+
+    private typealias Encoder = @Sendable (MetricSnapshot) -> [UInt8]
 
     private struct State {
         var requestsSent = 0
@@ -25,12 +27,16 @@ final class OTLPHTTPExporter: SnapshotExporter {
     static let userAgent = "\(PackageInfo.userAgent) OTel-OTLP-Exporter-Swift/\(PackageInfo.version)"
 
     let limits: ExportQueue.Limits
+    private let maxPoints: Int?
+    private let byteLimit: Int
+    private let splitsBySize: Bool
     private let timeout: Duration
     private let gzip: Compressor?
-    private let encoder: OTLPJSONEncoder
+    private let encode: Encoder
     private let endpoint: HTTPEndpoint
     private let headers: [HTTPHeader]
     private let transport: any HTTPTransport
+    private let hasExponentialHistograms: Bool
     private let retryPolicy: RetryPolicy
     private let timeSource: any TimeSource
     private let log: Log
@@ -62,15 +68,23 @@ final class OTLPHTTPExporter: SnapshotExporter {
             )
         )
         // Without a parameter: Prometheus answers 400 to `; charset=utf-8`.
+        let contentType: String
+        switch configuration.protocol {
+        case .httpJSON: (contentType, encode) = ("application/json", OTLPJSONEncoder(resource: resource).encode)
+        case .httpProtobuf:
+            (contentType, encode) = ("application/x-protobuf", OTLPProtobufEncoder(resource: resource).encode)
+        }
         headers =
-            configuration.headers.map { HTTPHeader($0.key, $0.value) }
-            + [HTTPHeader("Content-Type", "application/json")]
+            configuration.headers.map { HTTPHeader($0.key, $0.value) } + [HTTPHeader("Content-Type", contentType)]
         limits = ExportQueue.Limits(
             exports: configuration.outageBufferLimit,
             bytes: configuration.outageBufferByteLimit
         )
+        maxPoints = configuration.maxPointsPerExport
+        byteLimit = min(configuration.maxBytesPerExport ?? Self.bodyLimit, Self.bodyLimit)
+        splitsBySize = configuration.maxBytesPerExport != nil
         timeout = configuration.timeout
-        encoder = OTLPJSONEncoder(resource: resource)
+        hasExponentialHistograms = configuration.histogramAggregation == .base2Exponential
         self.retryPolicy = retryPolicy
         self.timeSource = timeSource
         let log = log.about(["component": "exporter", "endpoint": "\(endpoint)"])
@@ -81,6 +95,9 @@ final class OTLPHTTPExporter: SnapshotExporter {
         deltaTemporality = configuration.temporality == .cumulative ? nil : Locked(DeltaTemporality())
         let wantsGzip = configuration.compression == .gzip
         self.gzip = wantsGzip ? gzip() : nil
+        if endpoint.port == 4317 {
+            log.warning("The endpoint has port 4317, where collectors expect gRPC; OTLP over HTTP mostly has port 4318")
+        }
         if wantsGzip && self.gzip == nil { log.warning("Exports are not compressed: libz is not installed") }
     }
 
@@ -90,22 +107,39 @@ final class OTLPHTTPExporter: SnapshotExporter {
 
     // MARK: Encoding
 
-    func encode(_ snapshot: MetricSnapshot, number: Int) throws(ExportTooLarge) -> Export? {
-        let snapshot = deltaTemporality?.withLock { $0.next(snapshot) } ?? snapshot
-        guard !snapshot.metrics.isEmpty else { return nil }
-        var export = Export(
-            number: number,
-            time: snapshot.time,
-            body: encoder.encode(snapshot),
-            points: snapshot.pointCount
-        )
-        let size = export.body.count
-        guard size <= Self.bodyLimit else {
-            dropped([export], because: "\(size) bytes are over the limit of 64 MiB; lower cardinalityLimit")
-            throw ExportTooLarge(points: export.points)
+    func encode(_ snapshot: MetricSnapshot, number: Int) -> EncodedSnapshot {
+        var snapshot = deltaTemporality?.withLock { $0.next(snapshot) } ?? snapshot
+        if hasExponentialHistograms { snapshot = snapshot.withExponentialHistograms() }
+        guard !snapshot.metrics.isEmpty else { return EncodedSnapshot(exports: []) }
+        var parts: [(snapshot: MetricSnapshot, body: [UInt8])] = []
+        for part in snapshot.split(maxPoints: maxPoints ?? .max) { parts += bodies(of: part) }
+        let isSplit = parts.count > 1
+        if isSplit { deltaTemporality?.withLock { $0.keep(parts: parts.map(\.snapshot)) } }
+        var result = EncodedSnapshot(exports: [])
+        for (index, part) in parts.enumerated() {
+            var export = Export(number: number, time: snapshot.time, body: part.body, points: part.snapshot.pointCount)
+            export.part = isSplit ? index : nil
+            let size = export.body.count
+            guard size <= byteLimit else {
+                let limit = byteLimit == Self.bodyLimit ? "of 64 MiB; lower cardinalityLimit" : "maxBytesPerExport"
+                dropped([export], because: "\(size) bytes are over the limit \(limit)")
+                result.pointsTooLarge += export.points
+                continue
+            }
+            if let compressed = gzip?(export.body) { (export.body, export.contentEncoding) = (compressed, "gzip") }
+            result.exports.append(export)
         }
-        if let compressed = gzip?(export.body) { (export.body, export.contentEncoding) = (compressed, "gzip") }
-        return export
+        return result
+    }
+
+    /// The bodies of a snapshot, split again where they are larger than the configuration allows, down to single points.
+    private func bodies(of snapshot: MetricSnapshot) -> [(snapshot: MetricSnapshot, body: [UInt8])] {
+        let body = encode(snapshot)
+        let points = snapshot.pointCount
+        guard splitsBySize, body.count > byteLimit, points > 1 else { return [(snapshot, body)] }
+        // Smaller by at least half each time, so that nothing is encoded often.
+        let maxPoints = max(min(points / 2, points * byteLimit / body.count), 1)
+        return snapshot.split(maxPoints: maxPoints).flatMap { bodies(of: $0) }
     }
 
     func dropped(_ exports: [Export], because reason: String) {
@@ -116,7 +150,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
 
     /// Makes the next delta cover the export's time too, if it has not been taken yet.
     private func takeBack(_ export: Export) {
-        deltaTemporality?.withLock { $0.takeBack(time: export.time) }
+        deltaTemporality?.withLock { $0.takeBack(time: export.time, part: export.part) }
     }
 
     // MARK: Sending (OTLP specification 1.x, "OTLP/HTTP Request" and following)
