@@ -77,8 +77,8 @@ struct MutationTests {
                 let response = HTTPResponse(status: status, headers: ["content-type": "application/json"], body: body)
                 switch OTLPAnswer(.success(response), now: .now) {
                 case .delivered(let rejected, _): #expect(rejected >= 0 && status == 200)
-                case .refused(let reason): #expect(reason.unicodeScalars.allSatisfy { $0.value >= 32 })
-                case .retryable(let reason, _): Issue.record("\(status) is not retryable: \(reason)")
+                case .refused(let reason, _): #expect(reason.unicodeScalars.allSatisfy { $0.value >= 32 })
+                case .retryable(let reason, _, _): Issue.record("\(status) is not retryable: \(reason)")
                 }
             }
         }

@@ -90,7 +90,7 @@ struct OTLPAnswerTests {
         let response = HTTPResponse(status: 400, headers: ["content-type": "application/x-protobuf"], body: body)
         #expect(
             OTLPAnswer(.success(response), now: now)
-                == .refused(reason: #"status 400 ("application/x-protobuf": "bad")"#)
+                == .refused(reason: #"status 400 ("application/x-protobuf": "bad")"#, errorType: "400")
         )
     }
 
@@ -118,7 +118,7 @@ struct OTLPAnswerTests {
     @Test("a web page is quoted, escaped and short")
     func captivePortal() {
         let page = "<html>\n" + String(repeating: "x", count: 5_000)
-        guard case .refused(let reason) = answer(200, page, type: "text/html") else {
+        guard case .refused(let reason, _) = answer(200, page, type: "text/html") else {
             Issue.record("taken for a delivery")
             return
         }
@@ -129,8 +129,11 @@ struct OTLPAnswerTests {
 
     @Test("429, 502, 503 and 504 are sent again", arguments: [429, 502, 503, 504])
     func retryable(status: Int) {
-        #expect(answer(status, "{}") == .retryable(reason: "status \(status)", delay: nil))
-        #expect(answer(status, retryAfter: "7") == .retryable(reason: "status \(status)", delay: .seconds(7)))
+        #expect(answer(status, "{}") == .retryable(reason: "status \(status)", delay: nil, errorType: "\(status)"))
+        #expect(
+            answer(status, retryAfter: "7")
+                == .retryable(reason: "status \(status)", delay: .seconds(7), errorType: "\(status)")
+        )
     }
 
     @Test(
@@ -146,7 +149,10 @@ struct OTLPAnswerTests {
         for failure in [
             HTTPFailure.timedOut, .connectionRefused, .connectionLost, .hostNotFound, .handshakeFailed, .other("7"),
         ] {
-            #expect(OTLPAnswer(.failure(failure), now: now) == .retryable(reason: "\(failure)", delay: nil))
+            guard case .retryable("\(failure)", nil, _) = OTLPAnswer(.failure(failure), now: now) else {
+                Issue.record("\(failure) is not sent again")
+                continue
+            }
         }
         for failure in [HTTPFailure.tlsFailed, .answerTooLarge(limit: 1), .answerEncoded("gzip")] {
             #expect(isRefused(OTLPAnswer(.failure(failure), now: now)))

@@ -29,7 +29,7 @@ struct Fault: Sendable {
         [
             "ok", "warning=look out", "nullpartial", "empty", "slow=0.2", "stall=0.2", "drip=0.3", "protobuf",
             "continue", "headers=50000", "headers=2000000", "midreset", "truncate", "huge=6000000", "bomb=6000000",
-            "bomb=50000000", "garbage",
+            "bomb=20000000", "garbage",
         ].map { Fault(specification: $0, outcome: .delivered) }
         + [Fault(specification: "partial=1:bad", outcome: .delivered, rejectedPoints: 1)]
         + [

@@ -72,6 +72,7 @@ extension OTLPConfiguration {
         compression = reader.otlp("COMPRESSION") { $0.word($1, ["none": .none, "gzip": .gzip]) } ?? .none
         temporality =
             reader.word("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", Self.temporalities) ?? .cumulative
+        exportsOwnMetrics = reader.boolean("GENAI_EXPORT_OWN_METRICS") ?? false
         histogramAggregation =
             reader.word("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", Self.aggregations)
             ?? .explicitBuckets

@@ -64,7 +64,7 @@ extension GenAIConfiguration {
             warnings.append("The OTLP header \(quoted(name)) has characters that HTTP forbids; it is not sent")
             otlp.headers[name] = nil
         }
-        for name in otlp.headers.keys where Self.reservedHeaders.contains(name.lowercased()) {
+        for name in otlp.headers.keys where OTLPConfiguration.reservedHeaders.contains(name.lowercased()) {
             warnings.append("The OTLP header \(quoted(name)) is set by the exporter itself; yours is not sent")
             otlp.headers[name] = nil
         }
@@ -79,9 +79,16 @@ extension GenAIConfiguration {
             for name in names where name != own.last ?? names.last { otlp.headers[name] = nil }
         }
     }
+}
+
+extension OTLPConfiguration {
+    /// Whether a header can be sent, and is not one that the exporter sets itself.
+    static func isUsableHeader(_ name: String, _ value: String) -> Bool {
+        HTTPHeader.isValid(name: name, value: value) && !reservedHeaders.contains(name.lowercased())
+    }
 
     /// Headers that tell the receiver how to read the request.
-    private static let reservedHeaders: Set = [
+    static let reservedHeaders: Set = [
         "connection", "content-encoding", "content-length", "content-type", "expect", "host", "transfer-encoding",
     ]
 }

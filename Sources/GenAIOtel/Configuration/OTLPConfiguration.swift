@@ -30,6 +30,18 @@ public struct OTLPConfiguration: Sendable {
     /// Those of ``headers`` that the environment has given.
     let environmentHeaders: [String: String]
 
+    /// Is asked for headers before each export, for tokens that expire; nil for none. Its headers win over ``headers``, names
+    /// in any case.
+    ///
+    /// It runs in a task of its own, never more than once at a time, and may take until the export's ``timeout``. If it
+    /// throws or is late, that export waits in the outage buffer like any other that fails. After an answer with status 401
+    /// it is asked again, once for each export. Its values are never logged, nor is the text of its errors.
+    ///
+    /// ```swift
+    /// configuration.otlp.headerProvider = { ["authorization": "Bearer \(try await tokens.current())"] }
+    /// ```
+    public var headerProvider: (@Sendable () async throws -> [String: String])?
+
     /// The time limit of one export, including retries and the pauses between them. `..._TIMEOUT`, default 10 s.
     public var timeout: Duration
 
@@ -42,6 +54,10 @@ public struct OTLPConfiguration: Sendable {
     /// How the durations of tracked requests are counted. `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`,
     /// default explicit buckets.
     public var histogramAggregation: HistogramAggregation
+
+    /// Whether the exporter tells of itself: how many points were exported, wait or failed, and how long that took
+    /// (`otel.sdk.exporter.*`, `otel.sdk.metric_reader.*`). `GENAI_EXPORT_OWN_METRICS`, default false.
+    public var exportsOwnMetrics: Bool
 
     /// The most points of one request, 1 or more; nil for any number. A snapshot with more is sent in several requests, each
     /// complete in itself, and every one counts as an export. For backends that limit requests. Default nil.

@@ -35,25 +35,20 @@ struct DeltaTemporality: Sendable {
     mutating func next(_ snapshot: MetricSnapshot) -> MetricSnapshot {
         var baseline = Baseline(time: snapshot.time)
         var metrics: [Metric] = []
-        for metric in snapshot.metrics {
+        for var metric in snapshot.metrics {
             let name = metric.descriptor
             switch metric.data {
-            // The pipeline makes exponential histograms of what comes out of here.
-            case .gauge, .upDownSum, .exponentialHistogram:
-                metrics.append(metric)
+            // Exponential histograms are made of what comes out of here.
+            case .gauge, .upDownSum, .exponentialHistogram: break
             case .sum(let points, _):
                 let earlier = last?.numbers[name] ?? [:]
-                metrics.append(
-                    Metric(name, .sum(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta))
-                )
+                metric.data = .sum(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta)
                 for point in points {
                     baseline.numbers[name, default: [:]][point.attributes] = Exported(point: point, time: snapshot.time)
                 }
             case .histogram(let points, _):
                 let earlier = last?.histograms[name] ?? [:]
-                metrics.append(
-                    Metric(name, .histogram(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta))
-                )
+                metric.data = .histogram(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta)
                 for point in points {
                     baseline.histograms[name, default: [:]][point.attributes] = Exported(
                         point: point,
@@ -61,6 +56,7 @@ struct DeltaTemporality: Sendable {
                     )
                 }
             }
+            metrics.append(metric)
         }
         carryOver(snapshot.paused, to: &baseline)
         (beforeLast, last) = (last, baseline)

@@ -7,9 +7,12 @@ enum OTLPAnswer: Equatable {
     /// Accepted, except for `rejectedPoints`. `message` is the collector's own message, if any.
     case delivered(rejectedPoints: Int, message: String?)
     /// To be sent again, after `delay` if the collector asked for one.
-    case retryable(reason: String, delay: Duration?)
+    case retryable(reason: String, delay: Duration?, errorType: String)
     /// Not accepted, and never will be.
-    case refused(reason: String)
+    case refused(reason: String, errorType: String)
+
+    /// `error.type` of a request without valid credentials.
+    static let unauthorized = "401"
 
     /// - Parameters:
     ///   - now: the date, for a `Retry-After` that is a date.
@@ -22,24 +25,25 @@ enum OTLPAnswer: Equatable {
             switch failure {
             case .timedOut, .cancelled, .connectionRefused, .connectionLost, .hostNotFound,
                 .handshakeFailed, .other:
-                self = .retryable(reason: "\(failure)", delay: nil)
+                self = .retryable(reason: "\(failure)", delay: nil, errorType: failure.errorType)
             case .tlsFailed, .answerTooLarge, .answerEncoded:
-                self = .refused(reason: "\(failure)")
+                self = .refused(reason: "\(failure)", errorType: failure.errorType)
             }
         }
     }
 
     private init(_ response: HTTPResponse, now: Date, _ secrets: Secrets) {
+        let type = (100...599).contains(response.status) ? "\(response.status)" : "_OTHER"
         switch response.status {
         case 200...299:
             self.init(accepted: response, secrets)
         case 429, 502, 503, 504:
             let delay = response.headers["retry-after"].flatMap { RetryAfter.delay($0, now: now) }
-            self = .retryable(reason: "status \(response.status)", delay: delay)
+            self = .retryable(reason: "status \(response.status)", delay: delay, errorType: type)
         case 300...399:
-            self = .refused(reason: "status \(response.status): redirects are not followed")
+            self = .refused(reason: "status \(response.status): redirects are not followed", errorType: type)
         default:
-            self = .refused(reason: "status \(response.status)\(Self.excerpt(of: response, secrets))")
+            self = .refused(reason: "status \(response.status)\(Self.excerpt(of: response, secrets))", errorType: type)
         }
     }
 
@@ -48,7 +52,8 @@ enum OTLPAnswer: Equatable {
     private init(accepted response: HTTPResponse, _ secrets: Secrets) {
         guard !Self.isWebPage(response) else {
             self = .refused(
-                reason: "status \(response.status), but not from a collector\(Self.excerpt(of: response, secrets))"
+                reason: "status \(response.status), but not from a collector\(Self.excerpt(of: response, secrets))",
+                errorType: "web_page"
             )
             return
         }
@@ -112,5 +117,22 @@ extension HTTPResponse {
     fileprivate var isProtobuf: Bool {
         let type = headers["content-type"]?.trimmed().lowercased() ?? ""
         return ["application/x-protobuf", "application/protobuf"].contains { type.hasPrefix($0) }
+    }
+}
+
+extension HTTPFailure {
+    /// The attribute `error.type`: one of few words.
+    fileprivate var errorType: String {
+        switch self {
+        case .timedOut: "timeout"
+        case .cancelled: "cancelled"
+        case .connectionRefused: "connection_refused"
+        case .connectionLost: "connection_lost"
+        case .hostNotFound: "host_not_found"
+        case .handshakeFailed, .tlsFailed: "tls"
+        case .answerTooLarge: "answer_too_large"
+        case .answerEncoded: "answer_encoded"
+        case .other: "_OTHER"
+        }
     }
 }

@@ -68,11 +68,14 @@ package enum MetricScope: Sendable, CaseIterable {
     case application
     /// Histograms with the bounds of polled servers, where those of tracked requests are exponential.
     case polledServers
+    /// What the exporter tells of itself.
+    case exporter
 
     package var name: String {
         switch self {
         case .application: "genai.server"
         case .polledServers: "genai.server.polled"
+        case .exporter: "genai.server.exporter"
         }
     }
 }
@@ -219,7 +222,9 @@ extension MetricSnapshot {
     package func withExponentialHistograms() -> MetricSnapshot {
         var result = self
         result.metrics = metrics.flatMap { metric -> [Metric] in
-            guard case .histogram(let points, let temporality) = metric.data else { return [metric] }
+            guard metric.scope == .application, case .histogram(let points, let temporality) = metric.data else {
+                return [metric]
+            }
             let exponential = points.filter { $0.exponential != nil }
             var explicit = Metric(
                 metric.descriptor,
