@@ -25,7 +25,9 @@ extension GenAIConfiguration {
             reader.keyValueList("OTEL_RESOURCE_ATTRIBUTES").map { ($0.key, $0.value) },
             uniquingKeysWith: { _, last in last }
         )
-        let attributeName = attributes.removeValue(forKey: "service.name").flatMap { $0.isEmpty ? nil : $0 }
+        let attributeName = attributes.removeValue(forKey: "service.name").flatMap {
+            Resource.saysNothing($0) ? nil : $0
+        }
         resourceAttributes = attributes
         serviceName = reader.text("OTEL_SERVICE_NAME") ?? attributeName ?? Self.defaultServiceName
         warnings = reader.warnings
@@ -62,6 +64,15 @@ extension GenAIConfiguration {
 extension OTLPConfiguration {
     static let defaultTimeout: Duration = .seconds(10)
     static let defaultEndpoint = URL(string: "http://localhost:4318/v1/metrics")!
+
+    /// Reads the settings from the environment. Never fails: a value that can't be used is ignored.
+    /// ``GenAIConfiguration/init(environment:)`` reads these settings too, and keeps the warnings.
+    ///
+    /// - Parameter environment: variables by name; by default those of this process.
+    public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+        var reader = EnvironmentReader(environment)
+        self.init(reading: &reader)
+    }
 
     init(reading reader: inout EnvironmentReader) {
         endpoint = Self.endpoint(reading: &reader)

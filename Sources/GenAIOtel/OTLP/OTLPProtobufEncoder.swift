@@ -201,8 +201,8 @@ extension TextWriter {
     }
 
     @inline(__always)
-    private static func size(of value: borrowing AttributeValue) -> Int {
-        switch copy value {
+    private static func size(of value: AttributeValue) -> Int {
+        switch value {
         case .string(let text): ProtobufSize.delimited(text.utf8.count)
         case .bool: 2
         case .int(let number): 1 + ProtobufSize.varint(UInt64(bitPattern: Int64(number)))
