@@ -46,7 +46,8 @@ enum FuzzedParser: UInt8, CaseIterable {
 
     private func complete(with detail: EngineDetail, _ input: [UInt8]) {
         var model = ModelReading(model: nil)
-        if let answer = detail.decode(input) { model.complete(with: answer) }
+        var cache = LlamaCache()
+        if let answer = detail.decode(input, &cache) { model.complete(with: answer) }
         check([model])
     }
 

@@ -6,107 +6,116 @@ import GenAISupport
 struct Engine: Sendable {
     /// Attribute `engine` of the readings.
     var name: String
-    var recognition: Recognition
-    /// The label that names the model; nil where the engine serves one model and does not name it.
-    var modelLabel: String?
-    /// The label that distinguishes replicas. Series with the same value are views of one replica (ranks of one model);
-    /// the largest counts. Nil: each series is a replica.
-    var replicaLabel: String?
-    /// How each figure is computed.
+    /// What the names of its metrics begin with. A colon in them counts as an underscore.
+    var prefix: String
+    /// The beginnings of names that it is recognised by; by default the prefix.
+    var marks: [String]
+    /// How each figure is computed, from metrics without the prefix.
     var figures: KeyValuePairs<Figure, Formula>
     /// Figures that the page lacks and other paths of the server have.
-    var details: [EngineDetail] = []
+    var details: [EngineDetail]
 
-    /// How the engine is recognised.
-    enum Recognition: Sendable {
-        /// Some metric's name begins with this.
-        case prefix(String)
-        /// There is a sample of this metric.
-        case metric(String)
+    init(
+        name: String,
+        prefix: String,
+        marks: [String]? = nil,
+        figures: KeyValuePairs<Figure, Formula>,
+        details: [EngineDetail] = []
+    ) {
+        self.name = name
+        self.prefix = prefix
+        self.marks = marks ?? [prefix]
+        self.figures = figures
+        self.details = details
     }
 
-    /// A metric, or those of its series that have a certain label value.
+    /// A metric, or those of its series that have certain values of a label.
     struct Series: Sendable, ExpressibleByStringLiteral {
         var metric: String
-        var label: (name: String, value: String)?
+        var label = ""
+        var values: Set<String> = []
+        /// Whether all values but these are meant.
+        var isOther = false
 
-        init(_ metric: String, _ label: String, _ value: String) {
+        init(stringLiteral metric: String) { self.metric = metric }
+
+        init(_ metric: String, _ label: String, _ values: Set<String>) {
             self.metric = metric
-            self.label = (label, value)
+            self.label = label
+            self.values = values
         }
 
-        init(stringLiteral metric: String) {
-            self.metric = metric
+        init(_ metric: String, _ label: String, otherThan values: Set<String>) {
+            self.init(metric, label, values)
+            isOther = true
         }
 
-        func matches(_ sample: PrometheusSample) -> Bool {
-            guard sample.name == metric else { return false }
-            guard let label else { return true }
-            return sample.labels[label.name] == label.value
+        func matches(_ parts: [String: String]) -> Bool {
+            label.isEmpty || values.contains(parts[label] ?? "") != isOther
         }
     }
 
     /// How a figure is computed from series.
     enum Formula: Sendable {
-        /// The sum of these series.
-        case count([Series])
-        /// 100 times the largest value of the first group that the page has any series of. A metric's old and new names
-        /// are separate groups, so that a version with both is read once.
-        case ratio([[Series]])
+        /// The sum of those of the series that the page has.
+        case sum([Series])
+        /// The sum of the series; none if one is missing.
+        case sumOfAll([Series])
+        /// One series less another.
+        case difference(Series, Series)
+        /// One series times another.
+        case product(Series, Series)
+        /// 100 times the largest value of the first series that the page has, and of all `others`.
+        case ratio([Series], others: [Series] = [])
         /// 100 times one series divided by another.
         case quotient(Series, by: Series)
+        /// The values of labels, multiplied: those of the first list that are numbers.
+        case labels(String, [[String]])
+        /// The first of these histograms that the page has, its numbers divided.
+        case histogram([String], divisor: Double = 1)
     }
 }
 
 extension Engine {
-    /// All series that the engine's figures use.
-    var series: [Series] { figures.flatMap(\.value.series) }
+    /// The names of everything that its figures are computed from.
+    var metrics: [String] {
+        figures.flatMap(\.value.metrics).map { prefix + $0 } + starts
+    }
 
-    /// All labels that the engine's figures use.
-    var labels: [String] {
-        [modelLabel, replicaLabel].compactMap(\.self) + series.compactMap(\.label?.name)
+    /// The metrics that tell when its counters began to count.
+    var starts: [String] {
+        figures.filter { $0.key.row.kind.isCounter }.flatMap(\.value.families).map { prefix + $0 + "_created" }
     }
 }
 
 extension Engine.Formula {
-    var series: [Engine.Series] {
+    /// The names of the samples.
+    var metrics: [String] {
         switch self {
-        case .count(let series): series
-        case .ratio(let groups): groups.flatMap(\.self)
-        case .quotient(let dividend, let divisor): [dividend, divisor]
+        case .histogram(let names, _): names.flatMap { [$0 + "_bucket", $0 + "_sum", $0 + "_count"] }
+        default: series.map(\.metric)
         }
     }
 
-    /// The figure's value; nil if the samples lack it.
-    func value(_ samples: [PrometheusSample], replicaLabel: String?) -> FigureValue? {
+    /// The names of the samples without the suffix that tells which part of a family they are.
+    var families: [String] {
         switch self {
-        case .count(let series):
-            let counts = series.flatMap { series in
-                Self.replicas(samples.filter(series.matches), replicaLabel).map { Int(countNearest: $0) }
+        case .histogram(let names, _): names
+        default:
+            series.map(\.metric).map { metric in
+                let suffix = ["_total", "_sum"].first { metric.hasSuffix($0) }
+                return String(metric.dropLast(suffix?.count ?? 0))
             }
-            return counts.isEmpty ? nil : .int(counts.reduce(0) { $0.addingAsCount($1) })
-        case .ratio(let groups):
-            let ratio = groups.lazy.compactMap { group in
-                samples.filter { sample in group.contains { $0.matches(sample) } }.map(\.value).max()
-            }.first
-            return ratio.map(Self.percentage)
-        case .quotient(let dividend, let divisor):
-            guard let used = samples.first(where: dividend.matches), let limit = samples.first(where: divisor.matches),
-                limit.value > 0
-            else { return nil }
-            return Self.percentage(used.value / limit.value)
         }
     }
 
-    private static func percentage(_ ratio: Double) -> FigureValue { .double(min(max(ratio * 100, 0), 100)) }
-
-    /// One value for each replica.
-    private static func replicas(_ samples: [PrometheusSample], _ label: String?) -> [Double] {
-        guard let label else { return samples.map(\.value) }
-        var largest: [String: Double] = [:]
-        for sample in samples {
-            largest[sample.labels[label] ?? ""] = max(largest[sample.labels[label] ?? ""] ?? 0, sample.value)
+    private var series: [Engine.Series] {
+        switch self {
+        case .sum(let series), .sumOfAll(let series): series
+        case .difference(let one, let other), .product(let one, let other), .quotient(let one, let other): [one, other]
+        case .ratio(let series, let others): series + others
+        case .labels(let metric, _): [Engine.Series(stringLiteral: metric)]
+        case .histogram: []
         }
-        return Array(largest.values)
     }
 }

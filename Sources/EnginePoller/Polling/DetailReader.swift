@@ -1,5 +1,7 @@
 // Reads what an engine reports only on other paths, and keeps the answers while they are valid.
 
+import GenAISupport
+
 /// Completes a target's readings with figures from other paths of its engine.
 ///
 /// Constant answers are requested once a minute, and so are requests that the server has refused. A missing detail
@@ -18,6 +20,7 @@ struct DetailReader {
     private let log: Log
     private var engine: String?
     private var answers: [EngineDetail: Answer] = [:]
+    private var cache = LlamaCache()
     /// Details that a warning was logged about and that have not been read since.
     private var missing: Set<EngineDetail> = []
 
@@ -28,20 +31,29 @@ struct DetailReader {
     }
 
     /// Forgets all answers, because another server may answer at the address next.
-    mutating func forget() { answers = [:] }
+    mutating func forget() {
+        answers = [:]
+        cache = LlamaCache()
+    }
 
     mutating func complete(_ page: inout EnginePage, _ exchange: TargetExchange) {
         if engine != page.engine.name { forget() }
         engine = page.engine.name
-        // Engines with details serve one model and do not name it on their page.
+        // A page of several models is that of a program in front of several servers, which has no such paths.
+        guard page.models.count <= 1 else { return }
         var model = page.models.first ?? ModelReading(model: nil)
+        let isNamed = model.model != nil
         for detail in page.engine.details {
-            if let answer = answer(detail, exchange) { model.complete(with: answer) }
+            if detail == .llamaSlots, model.requestsRunning ?? 0 == 0 {
+                model.complete(with: cache.idle)
+            } else if let answer = answer(detail, exchange, warns: !isNamed) {
+                model.complete(with: answer)
+            }
         }
         page.models = model.figures.isEmpty ? [] : [model]
     }
 
-    private mutating func answer(_ detail: EngineDetail, _ exchange: TargetExchange) -> ModelReading? {
+    private mutating func answer(_ detail: EngineDetail, _ exchange: TargetExchange, warns: Bool) -> ModelReading? {
         // As a router, llama.cpp lists all models; the target names the right one.
         if detail == .llamaModels, let model = request.model { return ModelReading(model: model) }
         let now = timeSource.now
@@ -60,21 +72,22 @@ struct DetailReader {
         case .failure(let problem):
             kept = detail.isVolatile ? nil : last?.reading
             isAskedAgain = !problem.isRefusal
-            if missing.insert(detail).inserted {
+            if detail == .llamaSlots, problem.isRefusal { cache.slotsAreRefused() }
+            if warns, let purpose = detail.purpose, missing.insert(detail).inserted {
                 let place = request.sibling(detail.path).endpoint
-                log.warning("The engine at \(place): \(problem); reporting no \(detail.purpose)")
+                log.warning("The engine at \(place): \(problem); reporting no \(purpose)")
             }
         }
         answers[detail] = Answer(reading: kept, next: isAskedAgain ? now : now + Self.refreshInterval)
         return kept
     }
 
-    private func ask(
+    private mutating func ask(
         _ detail: EngineDetail,
         _ exchange: TargetExchange
     ) -> Result<ModelReading, TargetProblem> {
         exchange.send(request.sibling(detail.path)).flatMap { answer in
-            guard let reading = detail.decode(answer.body) else { return .failure(.unexpected(answer.body)) }
+            guard let reading = detail.decode(answer.body, &cache) else { return .failure(.unexpected(answer.body)) }
             return .success(reading)
         }
     }

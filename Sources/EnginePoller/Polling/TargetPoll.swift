@@ -1,5 +1,7 @@
 // One poll of an engine: its metrics page, then what the page lacks, within one deadline.
 
+import Foundation
+
 /// Reads an engine by its metrics page.
 final class TargetPoll: ServerPoll {
     private let request: TargetRequest
@@ -7,7 +9,11 @@ final class TargetPoll: ServerPoll {
     private let transport: any HTTPTransport
     private let log: Log
     private let failures: FailureLog
+    private let timeSource: any TimeSource
     private var details: DetailReader
+    /// Set while the server is a llama.cpp router.
+    private var router: LlamaRouter?
+    private var levels = CounterLevels()
     /// The engine that was last recognised.
     private var engine: String?
 
@@ -20,6 +26,7 @@ final class TargetPoll: ServerPoll {
         self.engine = engine
         self.timeout = timeout
         self.log = log
+        self.timeSource = timeSource
         transport = HTTPTransports.libcurlFirst(userAgent: PackageInfo.userAgent)
         details = DetailReader(request, timeSource, log)
         failures = FailureLog(log: log, timeSource: timeSource)
@@ -30,17 +37,18 @@ final class TargetPoll: ServerPoll {
 
     func read(_ cancellation: Cancellation) -> ServerReading? {
         let exchange = TargetExchange(transport: transport, deadline: .now + timeout, cancellation: cancellation)
-        switch readPage(exchange) {
-        case .success(var page):
-            if !page.engine.details.isEmpty { details.complete(&page, exchange) }
-            if engine != page.engine.name { log.info("\(name) is \(page.engine.name)") }
-            engine = page.engine.name
+        switch readModels(exchange) {
+        case .success(.some(let models)):
             failures.succeeded("\(name) can be read again")
-            return ServerReading(server: request.identity(engine: engine), models: page.models)
+            return ServerReading(server: request.identity(engine: engine), models: models)
+        case .success(nil):
+            failures.failed(.warning, "\(name) is busy: it is up, but its metrics do not come in time")
+            return .busy(request.identity(engine: engine))
         case .failure(.noAnswer(.cancelled)):
             return nil
         case .failure(let problem):
             details.forget()
+            router = nil
             failures.failed(.warning, "\(name) can't be read: \(problem)" + (problem.hint.map { " (\($0))" } ?? ""))
             return .down(request.identity(engine: engine))
         }
@@ -48,11 +56,38 @@ final class TargetPoll: ServerPoll {
 
     func close() { transport.close() }
 
-    private func readPage(_ exchange: TargetExchange) -> Result<EnginePage, TargetProblem> {
-        exchange.send(request.page).flatMap { answer in
-            guard let page = EnginePage(answer.body) else { return .failure(.unexpected(answer.body)) }
-            return .success(page)
+    /// - Returns: nil if the server is busy.
+    private func readModels(_ exchange: TargetExchange) -> Result<[ModelReading]?, TargetProblem> {
+        if let models = router?.read(exchange) { return models.map(Optional.some) }
+        router = nil
+        // llama.cpp may answer only when a long prompt has been read. Then there is time to find out.
+        let mayBeBusy = engine == nil || engine == Engine.llamaCpp.name
+        switch exchange.readPage(request, timeShare: mayBeBusy ? 0.75 : 1) {
+        case .success(var page):
+            recognise(page.engine.name)
+            if !page.engine.details.isEmpty { details.complete(&page, exchange) }
+            if levels.areMixed(page.models) {
+                log.warning(
+                    "\(name): its counters jump between two levels, as those of a load balancer do; poll each engine itself"
+                )
+            }
+            return .success(page.models)
+        case .failure(.noAnswer(.timedOut)) where mayBeBusy && exchange.isHealthy(request):
+            return .success(nil)
+        case .failure(.status(400)) where request.model == nil:
+            var router = LlamaRouter(request, timeSource, log)
+            guard let models = router.read(exchange) else { return .failure(.status(400)) }
+            self.router = router
+            if case .success = models { recognise(Engine.llamaCpp.name) }
+            return models.map(Optional.some)
+        case .failure(let problem):
+            return .failure(problem)
         }
+    }
+
+    private func recognise(_ name: String) {
+        if engine != name { log.info("\(self.name) is \(name)") }
+        engine = name
     }
 }
 
@@ -67,5 +102,22 @@ struct TargetExchange {
         transport.send(request, timeout: ContinuousClock.now.duration(to: deadline), cancellation: cancellation)
             .mapError(TargetProblem.noAnswer)
             .flatMap { (200..<300).contains($0.status) ? .success($0) : .failure(.status($0.status)) }
+    }
+
+    /// - Parameter timeShare: the part of the remaining time that may pass.
+    func readPage(_ request: TargetRequest, timeShare: Double = 1) -> Result<EnginePage, TargetProblem> {
+        var exchange = self
+        exchange.deadline = .now + ContinuousClock.now.duration(to: deadline) * timeShare
+        return exchange.send(request.page).flatMap { answer in
+            guard let page = EnginePage(answer.body) else { return .failure(.unexpected(answer.body)) }
+            return .success(page)
+        }
+    }
+
+    /// Whether it is a llama.cpp server that is up: it answers this even while it can't answer anything else.
+    func isHealthy(_ request: TargetRequest) -> Bool {
+        struct Health: Decodable { var status: String }
+        guard case .success(let answer) = send(request.sibling("/health")) else { return false }
+        return (try? JSONDecoder().decode(Health.self, from: Data(answer.body)))?.status == "ok"
     }
 }

@@ -5,13 +5,13 @@ import Foundation
 /// A checked target.
 struct TargetRequest: Sendable, Equatable {
     /// The metrics page.
-    let endpoint: HTTPEndpoint
+    private(set) var endpoint: HTTPEndpoint
     let headers: [HTTPHeader]
     let interval: Duration
     /// The identity of its readings, without the engine; unique among a poller's targets.
     let identity: ServerIdentity
     /// The model in the query.
-    let model: String?
+    private(set) var model: String?
 
     /// The targets that are usable and distinguishable. For each that is left out there is a warning, without secrets.
     static func requests(for targets: [EngineTarget]) -> (requests: [TargetRequest], warnings: [String]) {
@@ -94,6 +94,14 @@ struct TargetRequest: Sendable, Equatable {
         var identity = identity
         identity.engine = engine
         return identity
+    }
+
+    /// The request for one model of a llama.cpp router, which must not load it.
+    func asking(for model: String) -> TargetRequest {
+        var result = self
+        result.endpoint = endpoint.addingQuery(["model": model, "autoload": "false"])
+        result.model = model
+        return result
     }
 
     /// The metrics page.

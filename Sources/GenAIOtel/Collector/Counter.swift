@@ -2,63 +2,105 @@
 
 import GenAISupport
 
-/// A sum or a histogram of a polled server.
+/// A sum or a histogram of a polled server: the sum over the replicas of one model.
 ///
-/// Where the server does not tell its start, counting begins with the first reading: what had been counted before is
-/// subtracted. A value that falls is a restart, and then all of it was counted since.
+/// Where a replica does not tell its start, counting begins with its first reading. A value that falls is a restart, and then
+/// all of it was counted since. While other replicas go on, the restart of one is not that of the sum.
 struct Counter: Sendable {
+    /// The value of one replica.
+    struct Part: Sendable {
+        /// Tells the replicas apart.
+        var replica: String
+        /// In the range of its row.
+        var value: FigureValue
+        /// When the replica began to count, if it tells.
+        var start: UInt64?
+    }
+
     /// When counting began, in nanoseconds since 1970-01-01 UTC.
     private(set) var start: UInt64
+    /// What was counted since the start.
+    private(set) var value: FigureValue
     /// What this process has seen counted, over restarts of the server.
     private(set) var accumulated: FigureValue
-    private var latest: FigureValue
-    /// What had been counted before the start; nil for nothing.
-    private var before: FigureValue?
-    /// The start that the server told last, since its last restart.
-    private var toldStart: UInt64?
+    /// The newest part of each replica, also of those that are not told at present.
+    private(set) var latest: [String: Part] = [:]
 
+    /// Nil without parts, or if they can't be added up: histograms with different bounds.
+    ///
     /// - Parameters:
-    ///   - first: the first value, in the range of its row.
-    ///   - toldStart: when the server began to count, if it tells.
     ///   - now: the time of the reading.
-    ///   - unseenSince: only a server that began after this moment has counted nothing before that this process or another
-    ///     one may have exported.
-    init(_ first: FigureValue, toldStart: UInt64?, now: UInt64, unseenSince: UInt64) {
-        latest = first
-        start = toldStart ?? now
-        before = toldStart == nil ? first : nil
-        self.toldStart = toldStart
-        let isNew = toldStart.map { $0 >= unseenSince } ?? false
-        accumulated = isNew ? first : first.subtracting(first)
-    }
-
-    /// What was counted since the start.
-    var value: FigureValue { before.map { latest.subtracting($0) } ?? latest }
-
-    /// Takes over the value of another reading.
-    mutating func update(_ value: FigureValue, toldStart told: UInt64?, now: UInt64) {
-        let newStart = told.flatMap { isLater($0) ? $0 : nil }
-        let isRestart = newStart != nil || value.hasFallen(since: latest)
-        if isRestart {
-            // One that is not told took place between the two readings.
-            start = newStart ?? max(now, start.addingSaturated(1))
-            before = nil
-            toldStart = newStart
-        } else {
-            // A start that is worked out from an age drifts.
-            toldStart = told ?? toldStart
+    ///   - unseenSince: only what a replica counted that began after this moment can't have been exported before.
+    init?(_ parts: [Part], now: UInt64, unseenSince: UInt64) {
+        guard let first = parts.first?.value else { return nil }
+        start = now
+        value = first.zero
+        accumulated = first.zero
+        for part in parts {
+            latest[part.replica] = part
+            guard let partStart = part.start else { continue }
+            start = min(start, partStart)
+            guard let value = value.sum(with: part.value) else { return nil }
+            self.value = value
+            if partStart >= unseenSince { accumulated = accumulated.sum(with: part.value) ?? accumulated }
         }
-        let new = isRestart ? value : value.subtracting(latest)
-        // Histograms with other bounds can't be added up.
-        accumulated = accumulated.sum(with: new) ?? value
-        latest = value
     }
 
-    /// Whether a told start is another one than that before. A server that works its start out from its age does not give
-    /// the same one twice.
-    private func isLater(_ told: UInt64) -> Bool {
-        guard let toldStart else { return false }
-        return told > toldStart.addingSaturated(Self.startTolerance)
+    /// Takes over the parts of another reading.
+    ///
+    /// - Parameter unseenSince: when the server was last up.
+    mutating func update(_ parts: [Part], now: UInt64, unseenSince: UInt64) {
+        var counted: FigureValue?
+        var restarts: [Part] = []
+        var isContinued = false
+        for part in parts {
+            var new = part.value.zero
+            if let former = latest[part.replica] {
+                if part.isRestart(of: former) {
+                    new = part.value
+                    restarts.append(part)
+                } else if part.value.hasBounds(of: former.value) {
+                    new = part.value.subtracting(former.value)
+                    isContinued = true
+                } else {
+                    // A page that lacks a bucket: the next one will tell.
+                    isContinued = true
+                    continue
+                }
+            } else if let start = part.start, start >= unseenSince {
+                new = part.value
+            }
+            latest[part.replica] = part
+            counted = counted.map { $0.sum(with: new) ?? new } ?? new
+        }
+        guard let counted else { return }
+        accumulated = accumulated.sum(with: counted) ?? counted
+        if !isContinued, !restarts.isEmpty {
+            // Restarts that are not told took place between the two readings.
+            start = max(restarts.compactMap(\.start).min() ?? now, start.addingSaturated(1))
+            value = counted
+        } else {
+            value = value.sum(with: counted) ?? counted
+        }
+        forgetGoneReplicas(parts)
+    }
+
+    /// Replicas whose names change all the time must not fill the memory.
+    private mutating func forgetGoneReplicas(_ present: [Part]) {
+        guard latest.count > 2 * present.count + 64 else { return }
+        let present = Set(present.map(\.replica))
+        latest = latest.filter { present.contains($0.key) }
+    }
+}
+
+extension Counter.Part {
+    /// Whether the replica has started anew since it had the former value.
+    fileprivate func isRestart(of former: Counter.Part) -> Bool {
+        if let start, let formerStart = former.start {
+            // A server that works its start out from its age does not tell the same one twice.
+            return start > formerStart.addingSaturated(Self.startTolerance) || value.hasFallen(since: former.value)
+        }
+        return !value.hasBounds(of: former.value) || value.hasFallen(since: former.value)
     }
 
     /// In nanoseconds: a second, less than a restart takes.
@@ -66,15 +108,22 @@ struct Counter: Sendable {
 }
 
 extension FigureValue {
-    /// Whether a counter with this value has started anew since it had the other one.
+    /// The same without anything counted.
+    fileprivate var zero: FigureValue { subtracting(self) }
+
+    fileprivate func hasBounds(of other: FigureValue) -> Bool {
+        guard case .histogram(let own) = self, case .histogram(let other) = other else { return true }
+        return own.bounds == other.bounds
+    }
+
+    /// Whether a counter that has this value now had a larger one earlier, in the same bounds.
     fileprivate func hasFallen(since earlier: FigureValue) -> Bool {
         switch (self, earlier) {
         case (.int(let new), .int(let old)): new < old
-        case (.histogram(let new), .histogram(let old)):
-            // Sums of replicas that are added in another order differ in their last digits.
-            new.bounds != old.bounds || new.sum < old.sum - abs(old.sum) * 1e-9
-                || zip(new.bucketCounts, old.bucketCounts).contains { $0 < $1 }
-        default: true
+        case (.histogram(let new), .histogram(let old)) where new.bounds == old.bounds:
+            // Sums of parts that are added in another order differ in their last digits.
+            new.sum < old.sum - abs(old.sum) * 1e-9 || zip(new.bucketCounts, old.bucketCounts).contains { $0 < $1 }
+        default: false
         }
     }
 

@@ -24,21 +24,21 @@ final class RecordedServer: Sendable {
     let overflow: Figures?
     /// What the server counts, also of departed models and while it is down, so that counting goes on when they are back.
     let counters: [CounterKey: Counter]
-    /// When it was last up, in nanoseconds since 1970; nil if it never was.
-    let lastUp: UInt64?
+    /// When it last told its figures, in nanoseconds since 1970; nil if it never did.
+    let lastTold: UInt64?
 
     init(
         _ reading: ServerReading,
         departed: [String: Departed],
         overflow: Figures?,
         counters: [CounterKey: Counter],
-        lastUp: UInt64?
+        lastTold: UInt64?
     ) {
         self.reading = reading
         self.departed = departed
         self.overflow = overflow
         self.counters = counters
-        self.lastUp = lastUp
+        self.lastTold = lastTold
     }
 }
 
@@ -81,7 +81,7 @@ struct RecordedServers: Sendable {
             departed: departed,
             overflow: overflow,
             counters: counters(of: former, after: reading, departed, time),
-            lastUp: reading.isUp ? time : former?.lastUp
+            lastTold: reading.tellsFigures ? time : former?.lastTold
         )
         if let position { servers[position] = new } else { servers.append(new) }
         return overflow == nil
@@ -109,7 +109,7 @@ struct RecordedServers: Sendable {
         after reading: ServerReading,
         at now: ContinuousClock.Instant
     ) -> [String: RecordedServer.Departed] {
-        // While a server is down, its models have departed, but nobody knows that they are gone: they are not reported.
+        // While a server is down or busy, its models have departed, but nobody knows that they are gone: they are not reported.
         var result = server.departed.filter { $0.value.isZero(at: now) }
         for model in server.reading.models {
             guard let name = model.model else { continue }
@@ -128,25 +128,26 @@ struct RecordedServers: Sendable {
         _ departed: [String: RecordedServer.Departed],
         _ time: UInt64
     ) -> [RecordedServer.CounterKey: Counter] {
-        guard reading.isUp else { return server?.counters ?? [:] }
-        var result: [RecordedServer.CounterKey: Counter] = [:]
-        for (key, counter) in server?.counters ?? [:] where key.model.map({ departed[$0] != nil }) ?? true {
-            result[key] = counter
+        guard reading.tellsFigures else { return server?.counters ?? [:] }
+        var result = server?.counters ?? [:]
+        let present = Set(reading.models.map(\.model))
+        let known = server?.knownModels ?? []
+        result = result.filter { key, _ in
+            present.contains(key.model) || key.model.map { departed[$0] != nil } ?? true
         }
         for model in reading.models {
-            let toldStart = model.startTime.flatMap(\.nanosecondsSince1970)
             for element in model.figures.elements where element.figure.row.kind.isCounter {
                 let key = RecordedServer.CounterKey(model: model.model, figure: element.figure)
-                var counter = server?.counters[key]
-                counter?.update(element.value, toldStart: toldStart, now: time)
-                result[key] =
-                    counter
-                    ?? Counter(
-                        element.value,
-                        toldStart: toldStart,
-                        now: time,
-                        unseenSince: server?.lastUp ?? unseenSince
-                    )
+                var parts = model.parts(of: element)
+                if result[key] != nil {
+                    result[key]?.update(parts, now: time, unseenSince: server?.lastTold ?? unseenSince)
+                    continue
+                }
+                if let lastTold = server?.lastTold, known.isEmpty || known.contains(model.model) {
+                    // A counter that was not there a moment ago has counted since. That of a new model may be older.
+                    for index in parts.indices where parts[index].start == nil { parts[index].start = lastTold }
+                }
+                result[key] = Counter(parts, now: time, unseenSince: server?.lastTold ?? unseenSince)
             }
         }
         return result
@@ -157,6 +158,30 @@ struct RecordedServers: Sendable {
         let rest = reading.models[limit...]
         reading.models.removeSubrange(limit...)
         return rest.reduce(Figures()) { $0.merged(with: $1.figures.withoutCounters) }
+    }
+}
+
+extension RecordedServer {
+    fileprivate var knownModels: Set<String?> {
+        Set(reading.models.map(\.model) + departed.keys.map(Optional.some) + counters.keys.map(\.model))
+    }
+}
+
+extension ServerReading {
+    /// Whether the server is up and not too busy to tell.
+    var tellsFigures: Bool { isUp && !isBusy }
+}
+
+extension ModelReading {
+    /// What each replica has counted of a figure.
+    fileprivate func parts(of element: Figures.Element) -> [Counter.Part] {
+        let parts = replicas.compactMap { replica in
+            replica.figures[element.figure].map {
+                Counter.Part(replica: replica.name, value: $0, start: replica.startTime?.nanosecondsSince1970)
+            }
+        }
+        guard parts.isEmpty else { return parts }
+        return [Counter.Part(replica: "", value: element.value, start: startTime?.nanosecondsSince1970)]
     }
 }
 

@@ -7,6 +7,7 @@ extension ServerReading {
     func sanitized() -> ServerReading {
         let server = server.sanitized()
         guard isUp else { return .down(server) }
+        guard !isBusy else { return .busy(server) }
         var models: [ModelReading] = []
         var positions: [String?: Int] = [:]
         for model in self.models {
@@ -14,11 +15,13 @@ extension ServerReading {
             let name = model.model?.isEmpty == false ? model.model.map(Attribute.cut) : nil
             if let position = positions[name] {
                 models[position].figures = models[position].figures.merged(with: model.figures.clamped)
+                models[position].replicas += model.clampedReplicas
             } else {
                 positions[name] = models.count
                 var first = model
                 first.model = name
                 first.figures = model.figures.clamped
+                first.replicas = model.clampedReplicas
                 models.append(first)
             }
         }
@@ -28,6 +31,12 @@ extension ServerReading {
         var result = ServerReading(server: server, models: models)
         result.figures = figures.clamped
         return result
+    }
+}
+
+extension ModelReading {
+    fileprivate var clampedReplicas: [ReplicaCounters] {
+        replicas.map { ReplicaCounters(name: $0.name, startTime: $0.startTime, figures: $0.figures.clamped) }
     }
 }
 

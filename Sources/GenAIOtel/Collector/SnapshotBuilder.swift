@@ -34,6 +34,9 @@ struct SnapshotBuilder {
         points[.requestsWaiting] = [NumberPoint([], .int(values.requestsWaiting))]
         points[.requestsMax] = values.requestsMax.map { [NumberPoint([], .int($0))] } ?? []
         let requests = values.requests
+        points[.requestsSucceeded] = requests.counts.indices.map {
+            NumberPoint(requests.outcomeAttributes[$0], .int(requests.counts[$0]), start: startTime)
+        }
         points.histograms[.requestDuration] = requests.duration.points(requests.outcomeAttributes, start: startTime)
         points.histograms[.timeToFirstToken] = requests.timeToFirstToken.points(requests.kinds, start: startTime)
         points.histograms[.timePerOutputToken] = requests.timePerOutputToken.points(requests.kinds, start: startTime)
@@ -42,13 +45,9 @@ struct SnapshotBuilder {
             points.add(server, at: now, time)
             paused.addPausedCounters(of: server, time)
         }
-        let counts = requests.counts.indices.map {
-            NumberPoint(requests.outcomeAttributes[$0], .int(requests.counts[$0]), start: startTime)
-        }
         return MetricSnapshot(
             time: time,
-            metrics: (points.metrics + [Metric(.requests, .sum(counts, .cumulative))])
-                .filter { $0.data.pointCount > 0 },
+            metrics: points.metrics.filter { $0.data.pointCount > 0 },
             paused: paused.metrics.filter { $0.data.pointCount > 0 }
         )
     }
@@ -93,13 +92,13 @@ private struct PointTable {
                 addCounter(RecordedServer.CounterKey(model: model.model, figure: element.figure), of: server, time)
             }
         }
-        for (name, departed) in server.departed where server.reading.isUp && departed.isZero(at: now) {
+        for (name, departed) in server.departed where server.reading.tellsFigures && departed.isZero(at: now) {
             add(departed.figures, attributes(name))
         }
         if let overflow = server.overflow { add(overflow, attributes(nil) + [.overflow]) }
     }
 
-    /// The counters that the server does not report at present: it is down, or the model is not loaded.
+    /// The counters that the server does not report at present: it is down or busy, or the model is not loaded.
     mutating func addPausedCounters(of server: RecordedServer, _ time: UInt64) {
         guard !server.counters.isEmpty else { return }
         var reported: Set<RecordedServer.CounterKey> = []

@@ -85,6 +85,15 @@ package struct HTTPEndpoint: Sendable, Hashable {
         }
     }
 
+    /// The same with further items of its query.
+    package func addingQuery(_ items: KeyValuePairs<String, String>) -> HTTPEndpoint {
+        changed { parts in
+            parts.queryItems = (parts.queryItems ?? []) + items.map { URLQueryItem(name: $0.key, value: $0.value) }
+            // URLComponents leaves a plus as it is, which servers read as a blank.
+            parts.percentEncodedQuery = parts.percentEncodedQuery?.replacingOccurrences(of: "+", with: "%2B")
+        }
+    }
+
     /// `path` appended to this endpoint's own, with exactly one slash between.
     package func appendingPath(_ path: String) -> HTTPEndpoint {
         changed { parts in

@@ -8,6 +8,7 @@ package enum Figure: UInt8, CaseIterable, Sendable {
     case modelsLoaded, modelVRAM, modelSize, contextLength
     case up
     case inputTokens, outputTokens, prefixCacheQueries, prefixCacheHits, preemptions
+    case requestsSucceeded, requestsAborted, requestsFailed
     case requestDuration, queueTime, timeToFirstToken, timePerOutputToken
 
     /// What there is to know about a figure.
@@ -58,6 +59,9 @@ package enum Figure: UInt8, CaseIterable, Sendable {
         case .prefixCacheQueries: Row(metric: .prefixCacheQueries, kind: .sum)
         case .prefixCacheHits: Row(metric: .prefixCacheHits, kind: .sum)
         case .preemptions: Row(metric: .preemptions, kind: .sum)
+        case .requestsSucceeded: Row(metric: .requests, kind: .sum)
+        case .requestsAborted: Row(metric: .requests, kind: .sum, attribute: ("error.type", "abort"))
+        case .requestsFailed: Row(metric: .requests, kind: .sum, attribute: ("error.type", "error"))
         case .requestDuration: Row(metric: .requestDuration, kind: .histogram)
         case .queueTime: Row(metric: .queueTime, kind: .histogram)
         case .timeToFirstToken: Row(metric: .timeToFirstToken, kind: .histogram)

@@ -113,26 +113,29 @@ package struct Figures: Sendable, Equatable {
     }
 
     /// The figures with each value put through `change`; those for which it gives nil are left out.
-    package func compactMap(_ change: (Figure.Row, FigureValue) -> FigureValue?) -> Figures {
+    package func compactMap(_ change: (Figure, FigureValue) -> FigureValue?) -> Figures {
         var result = self
         result.elements = elements.compactMap { element in
-            change(element.figure.row, element.value).map { Element(figure: element.figure, value: $0) }
+            change(element.figure, element.value).map { Element(figure: element.figure, value: $0) }
         }
         return result
     }
 
     /// The figures in the ranges of their rows.
-    package var clamped: Figures { compactMap { row, value in value.clamped(row.kind) } }
+    package var clamped: Figures { compactMap { figure, value in value.clamped(figure.row.kind) } }
+
+    /// The sums and histograms.
+    package var counters: Figures { compactMap { figure, value in figure.row.kind.isCounter ? value : nil } }
 
     /// The gauges.
-    package var withoutCounters: Figures { compactMap { row, value in row.kind.isCounter ? nil : value } }
+    package var withoutCounters: Figures { compactMap { figure, value in figure.row.kind.isCounter ? nil : value } }
 
     /// What a model that is gone reports.
     package var zeroed: Figures {
-        compactMap { row, value in
+        compactMap { figure, value in
             switch value {
-            case .int where row.isZeroedWhenGone: .int(0)
-            case .double where row.isZeroedWhenGone: .double(0)
+            case .int where figure.row.isZeroedWhenGone: .int(0)
+            case .double where figure.row.isZeroedWhenGone: .double(0)
             default: nil
             }
         }

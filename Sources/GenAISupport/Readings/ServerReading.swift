@@ -58,6 +58,8 @@ public struct ServerReading: Sendable, Equatable {
     public var models: [ModelReading]
     /// The figures of the server as a whole.
     package var figures = Figures()
+    /// Whether the server is up, but told no figures this time.
+    package private(set) var isBusy = false
 
     /// Number of models in memory, 0 or more.
     public var modelsLoaded: Int? {
@@ -77,6 +79,15 @@ public struct ServerReading: Sendable, Equatable {
     public static func down(_ server: ServerIdentity) -> ServerReading {
         ServerReading(server: server, isUp: false)
     }
+
+    /// The reading of a server that answers, but is too busy to tell its figures in time.
+    ///
+    /// It is up, and has no points until the next reading. What it counts goes on from the last one.
+    public static func busy(_ server: ServerIdentity) -> ServerReading {
+        var reading = ServerReading(server: server)
+        reading.isBusy = true
+        return reading
+    }
 }
 
 /// The figures of one model on one server.
@@ -90,6 +101,10 @@ public struct ModelReading: Sendable, Equatable {
     /// Attribute `model`; nil where the server does not tell.
     public var model: String?
     package var figures = Figures()
+    /// What each replica of the model counts, where the server tells them apart. The counters of ``figures`` are their sum.
+    ///
+    /// One replica may start anew while others go on, which their sum does not show.
+    package var replicas: [ReplicaCounters] = []
 
     /// KV-cache usage in percent, 0 to 100. For Ollama: the model's share of the GPU memory.
     public var kvCacheUsage: Double? {
@@ -169,6 +184,21 @@ public struct ModelReading: Sendable, Equatable {
         get { figures[int: .preemptions] }
         set { figures[int: .preemptions] = newValue }
     }
+    /// Requests that ended without an error, likewise.
+    public var requestsSucceeded: Int? {
+        get { figures[int: .requestsSucceeded] }
+        set { figures[int: .requestsSucceeded] = newValue }
+    }
+    /// Requests that their client or the server gave up, likewise; `error.type` is `abort`.
+    public var requestsAborted: Int? {
+        get { figures[int: .requestsAborted] }
+        set { figures[int: .requestsAborted] = newValue }
+    }
+    /// Requests that failed, likewise; `error.type` is `error`.
+    public var requestsFailed: Int? {
+        get { figures[int: .requestsFailed] }
+        set { figures[int: .requestsFailed] = newValue }
+    }
     /// Time from a request's arrival to its end, in seconds, likewise.
     public var requestDuration: HistogramReading? {
         get { figures[histogram: .requestDuration] }
@@ -209,6 +239,21 @@ public struct ModelReading: Sendable, Equatable {
 
     package init(model: String?, figures: Figures) {
         self.model = model
+        self.figures = figures
+    }
+}
+
+/// What one replica of a model counts.
+package struct ReplicaCounters: Sendable, Equatable {
+    /// Tells it from the other replicas of the model, from poll to poll.
+    package var name: String
+    /// When it began to count, if it tells.
+    package var startTime: Date?
+    package var figures: Figures
+
+    package init(name: String, startTime: Date? = nil, figures: Figures) {
+        self.name = name
+        self.startTime = startTime
         self.figures = figures
     }
 }

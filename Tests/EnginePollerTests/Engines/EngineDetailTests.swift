@@ -7,25 +7,28 @@ import Testing
 @Suite("Figures from paths beside the metrics", .blocking)
 struct EngineDetailTests {
     private func decode(_ detail: EngineDetail, _ text: String) -> ModelReading? {
-        detail.decode(Array(text.utf8))
+        var cache = LlamaCache()
+        return detail.decode(Array(text.utf8), &cache)
     }
 
     @Test("llama.cpp's slots: their number, and the tokens in use by those that are busy")
     func slots() throws {
-        let busy = try #require(EngineDetail.llamaSlots.decode(try Fixture.bytes("llamacpp-b11549-slots-busy.json")))
+        let busy = try #require(decode(.llamaSlots, try Fixture.text("llamacpp-b11549-slots-busy.json")))
         #expect(
-            busy
+            busy.gauges
                 == ModelReading(model: nil, kvCacheUsage: Double(817 + 818) / Double(1024 + 1024) * 100, requestsMax: 2)
         )
-        let idle = try #require(EngineDetail.llamaSlots.decode(try Fixture.bytes("llamacpp-b11549-slots-idle.json")))
-        #expect(idle == ModelReading(model: nil, kvCacheUsage: 0, requestsMax: 2))
+        let idle = try #require(decode(.llamaSlots, try Fixture.text("llamacpp-b11549-slots-idle.json")))
+        #expect(idle.gauges == ModelReading(model: nil, kvCacheUsage: 0, requestsMax: 2))
+        #expect(busy.kvCacheTokens == 817 + 818)
+        #expect(busy.kvCacheSize == 2048)
     }
 
     @Test("an idle slot's last prompt is not in use")
     func idleSlot() {
         let text =
             #"[{"n_ctx":10,"is_processing":false,"n_prompt_tokens":9},{"n_ctx":10,"is_processing":true,"n_prompt_tokens":5}]"#
-        #expect(decode(.llamaSlots, text) == ModelReading(model: nil, kvCacheUsage: 25, requestsMax: 2))
+        #expect(decode(.llamaSlots, text)?.gauges == ModelReading(model: nil, kvCacheUsage: 25, requestsMax: 2))
     }
 
     @Test(
@@ -51,7 +54,7 @@ struct EngineDetailTests {
     @Test("llama.cpp's model is the first of the list")
     func models() throws {
         #expect(
-            EngineDetail.llamaModels.decode(try Fixture.bytes("llamacpp-b11549-models.json"))
+            decode(.llamaModels, try Fixture.text("llamacpp-b11549-models.json"))
                 == ModelReading(model: "tiny.gguf")
         )
         #expect(decode(.llamaModels, #"{"data":[]}"#) == ModelReading(model: nil))
@@ -60,7 +63,7 @@ struct EngineDetailTests {
 
     @Test("TGI's model and limit")
     func info() throws {
-        let figures = EngineDetail.tgiInfo.decode(try Fixture.bytes("made-tgi-info.json"))
+        let figures = decode(.tgiInfo, try Fixture.text("made-tgi-info.json"))
         #expect(figures == ModelReading(model: "acme/text", requestsMax: 128))
         #expect(
             decode(.tgiInfo, #"{"model_id":5,"max_concurrent_requests":-1}"#)
@@ -72,7 +75,7 @@ struct EngineDetailTests {
     @Test("an answer of another form is none", arguments: EngineDetail.allCases)
     func garbage(detail: EngineDetail) {
         for text in ["", "null", "7", "\"text\"", "{", "<html>", "[[", #"{"data":7}"#]
-        where text != #"{"data":7}"# || detail != .tgiInfo {
+        where text != #"{"data":7}"# || ![.tgiInfo, .llamaProps].contains(detail) {
             #expect(decode(detail, text) == nil, "\(text)")
         }
         #expect(decode(detail, String(repeating: "[", count: 100_000)) == nil)

@@ -1,3 +1,4 @@
+import Foundation
 import GenAISupport
 import TestSupport
 import Testing
@@ -26,7 +27,11 @@ struct KnownEnginesTests {
             ]
         ),
         // The three gauges are absent until the first request. Absent is not zero.
-        Expected(page: "vllm-0.32.0-two-replicas-fresh.txt", engine: "vllm", models: []),
+        Expected(
+            page: "vllm-0.32.0-two-replicas-fresh.txt",
+            engine: "vllm",
+            models: [ModelReading(model: #"Org/Model-"q""#)]
+        ),
         Expected(
             page: "made-vllm-two-replicas-busy.txt",
             engine: "vllm",
@@ -107,6 +112,16 @@ struct KnownEnginesTests {
             models: [ModelReading(model: "acme/lm", kvCacheUsage: 18.75, requestsRunning: 5, requestsWaiting: 5)]
         ),
         Expected(
+            page: "made-aphrodite-busy.txt",
+            engine: "aphrodite",
+            models: [ModelReading(model: "acme/hera", kvCacheUsage: 37.5, requestsRunning: 3, requestsWaiting: 1)]
+        ),
+        Expected(
+            page: "made-dynamo-busy.txt",
+            engine: "dynamo",
+            models: [ModelReading(model: "acme/dynamo", requestsRunning: 7, requestsWaiting: 5)]
+        ),
+        Expected(
             page: "made-nim-busy.txt",
             engine: "nim",
             models: [
@@ -126,12 +141,34 @@ struct KnownEnginesTests {
         let expected = try #require(Self.expected.first { $0.page == name })
         let page = try #require(EnginePage(try Fixture.bytes(name)))
         #expect(page.engine.name == expected.engine)
-        #expect(page.models == expected.models)
+        #expect(page.models.map(\.gauges) == expected.models)
     }
 
     @Test("every engine of the table has a page here")
     func complete() {
         #expect(Set(Self.expected.map(\.engine)) == Set(Engine.known.map(\.name)))
+    }
+
+    @Test("the documentation names every metric that is read, in the engine's own section")
+    func documentation() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../../docs/engines.md")
+        let sections = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n### ")
+        for engine in Engine.known where engine.name != "aphrodite" {
+            let heading = engine.name.filter(\.isLetter)
+            let section = try #require(
+                sections.first { $0.prefix { $0 != "\n" }.lowercased().filter(\.isLetter) == heading },
+                "\(engine.name)"
+            )
+            let names = section.replacing(":", with: "_")
+            for metric in engine.figures.flatMap(\.value.documentedMetrics) {
+                // TensorRT-LLM without its prefix has the names of the other one.
+                #expect(
+                    names.contains(engine.prefix + metric + "`") || names.contains("_" + metric + "`"),
+                    "\(engine.name): \(metric)"
+                )
+            }
+        }
     }
 
     @Test("line ends of Windows change nothing", arguments: expected.map(\.page))
@@ -140,5 +177,25 @@ struct KnownEnginesTests {
             separator: "\r\n"
         )
         #expect(EnginePage(Array(text.utf8))?.models == EnginePage(try Fixture.bytes(name))?.models)
+    }
+}
+
+extension Engine.Formula {
+    /// The names of samples and histograms.
+    fileprivate var documentedMetrics: [String] {
+        if case .histogram(let names, _) = self { names } else { metrics }
+    }
+}
+
+extension ModelReading {
+    /// The four gauges that most engines have.
+    var gauges: ModelReading {
+        ModelReading(
+            model: model,
+            kvCacheUsage: kvCacheUsage,
+            requestsRunning: requestsRunning,
+            requestsWaiting: requestsWaiting,
+            requestsMax: requestsMax
+        )
     }
 }

@@ -83,7 +83,7 @@ struct TargetPollingTests {
         )
         defer { bench.target.close() }
         #expect(try bench.poll().isUp)
-        #expect(server.requests.map(\.target) == ["/metrics", "/slots", "/v1/models"])
+        #expect(server.requests.map(\.target) == ["/metrics", "/props", "/slots", "/v1/models"])
         #expect(server.requests.allSatisfy { $0.headers["authorization"] == "Bearer t0ken" })
         #expect(server.requests.allSatisfy { $0.headers["x-key"] == "k3y" })
         server.stop()
@@ -216,11 +216,11 @@ struct TargetPollingTests {
             requestsWaiting: 2,
             requestsMax: 1
         )
-        for _ in 0..<3 { #expect(try bench.poll().models == [expected]) }
+        for _ in 0..<3 { #expect(try bench.poll().models.map(\.gauges) == [expected]) }
         #expect(server.requests.count { $0.target == "/slots" } == 3)
         #expect(server.requests.count { $0.target == "/v1/models" } == 1)
         bench.time.advance(by: .seconds(60))
-        #expect(try bench.poll().models == [expected])
+        #expect(try bench.poll().models.map(\.gauges) == [expected])
         #expect(server.requests.count { $0.target == "/v1/models" } == 2)
         #expect(bench.log.lines(.warning).isEmpty)
     }
@@ -318,7 +318,8 @@ struct TargetPollingTests {
         #expect(try bench.poll().models.map(\.model) == ["a/b"])
         #expect(
             server.requests.map(\.target) == [
-                "/llm/metrics?model=a%2Fb&autoload=false", "/llm/slots?model=a%2Fb&autoload=false",
+                "/llm/metrics?model=a%2Fb&autoload=false", "/llm/props?model=a%2Fb&autoload=false",
+                "/llm/slots?model=a%2Fb&autoload=false",
             ]
         )
     }

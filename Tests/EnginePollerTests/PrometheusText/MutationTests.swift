@@ -44,7 +44,8 @@ struct MutationTests {
         for _ in 0..<Self.mutationsPerAnswer {
             let damaged = mutator.mutate(answer)
             var model = ModelReading(model: nil)
-            if let detail = detail.decode(damaged) { model.complete(with: detail) }
+            var cache = LlamaCache()
+            if let detail = detail.decode(damaged, &cache) { model.complete(with: detail) }
             guard Self.isSane(model) else {
                 Issue.record("\(model) from \(String(decoding: damaged, as: UTF8.self).debugDescription)")
                 return
@@ -61,9 +62,12 @@ struct MutationTests {
 
     /// The lines with the engines' figures and a few beside them: damage elsewhere in a page of 50 kB would hit nothing.
     private static func excerpt(_ page: [UInt8]) -> [UInt8] {
-        let wanted = Set(Engine.known.flatMap(\.series).map(\.metric))
+        let wanted = Set(Engine.known.flatMap(\.metrics))
         let lines = page.split(separator: .lineFeed)
-        let isWanted = lines.map { line in wanted.contains { line.starts(with: $0.utf8) } }
+        let isWanted = lines.map { line in
+            let name = line.map { $0 == .colon ? .underscore : $0 }
+            return wanted.contains { name.starts(with: $0.utf8) }
+        }
         let kept = lines.indices.filter { isWanted[$0] || $0 < 2 }
         return Array(kept.map { lines[$0] + [.lineFeed] }.joined().prefix(320))
     }

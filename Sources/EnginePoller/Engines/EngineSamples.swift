@@ -1,0 +1,193 @@
+// Computes an engine's figures from the samples of its page.
+
+import Foundation
+import GenAISupport
+
+/// The samples of one page, seen with the eyes of one engine.
+///
+/// Everything is computed for each replica. Where several lines are views of one replica, the largest value counts; where
+/// they are parts of a count, the parts are added up.
+struct EngineSamples {
+    let engine: Engine
+    let page: PrometheusPage
+
+    /// A value for each replica of the page; empty if there is none at all.
+    private typealias Column = [Double?]
+
+    private var replicas: [Replica] { page.labels.replicas }
+
+    /// The figure of each replica that has it.
+    func values(of formula: Engine.Formula, _ kind: Figure.Kind) -> [(replica: Int, value: FigureValue)] {
+        switch formula {
+        case .sum(let series):
+            values(kind, series.map(sums)) { $0.lazy.compactMap(\.self).reduce(0, +) }
+        case .sumOfAll(let series):
+            values(kind, series.map(sums)) { $0.contains(nil) ? nil : $0.lazy.compactMap(\.self).reduce(0, +) }
+        case .difference(let one, let other):
+            values(kind, [sums(one), sums(other)]) { values in values[0].map { $0 - (values[1] ?? 0) } }
+        case .product(let one, let other):
+            values(kind, [sums(one), sums(other)]) { values in both(values).map { $0 * $1 } }
+        case .quotient(let one, let other):
+            values(kind, [sums(one), sums(other)]) { values in both(values).flatMap { $1 > 0 ? $0 / $1 * 100 : nil } }
+        case .ratio(let series, let others):
+            values(kind, (series + others).map(sums)) { values in
+                let first = values.prefix(series.count).lazy.compactMap(\.self).first
+                return values.dropFirst(series.count).reduce(first) { largest, value in
+                    largest.flatMap { largest in value.map { max(largest, $0) } } ?? largest ?? value
+                }.map { $0 * 100 }
+            }
+        case .labels(let metric, let alternatives):
+            values(kind, [labelValues(metric, alternatives)]) { $0[0] }
+        case .histogram(let names, let divisor):
+            names.lazy.map { histograms($0, divisor) }.first { !$0.isEmpty } ?? []
+        }
+    }
+
+    /// When each replica began to count, if the page tells.
+    var startTimes: [Date?] {
+        var starts = Column(repeating: nil, count: replicas.count)
+        for metric in engine.starts {
+            for sample in page[metric] where sample.value > 0 {
+                let replica = page.labels.sets[sample.labels].replica
+                starts[replica] = min(starts[replica] ?? sample.value, sample.value)
+            }
+        }
+        for sample in page[Self.processStart] where sample.value > 0 {
+            // A page may be collected from several processes: then their labels are those of their replicas, too.
+            let process = Set(replicas[page.labels.sets[sample.labels].replica].labels)
+            for index in starts.indices where starts[index] == nil && process.isSubset(of: replicas[index].labels) {
+                starts[index] = sample.value
+            }
+        }
+        return starts.map { $0.map(Date.init(timeIntervalSince1970:)) }
+    }
+
+    static let processStart = "process_start_time_seconds"
+
+    // MARK: Numbers
+
+    private func values(
+        _ kind: Figure.Kind,
+        _ columns: [Column],
+        _ combine: ([Double?]) -> Double?
+    ) -> [(replica: Int, value: FigureValue)] {
+        guard columns.contains(where: { !$0.isEmpty }) else { return [] }
+        var result: [(replica: Int, value: FigureValue)] = []
+        var row = Column(repeating: nil, count: columns.count)
+        for replica in replicas.indices {
+            for (index, column) in columns.enumerated() { row[index] = column.isEmpty ? nil : column[replica] }
+            guard row.contains(where: { $0 != nil }), let number = combine(row), !number.isNaN else { continue }
+            result.append(
+                (replica, kind == .percentage ? .double(min(max(number, 0), 100)) : .int(Int(countNearest: number)))
+            )
+        }
+        return result
+    }
+
+    private func both(_ values: [Double?]) -> (Double, Double)? {
+        values[0].flatMap { one in values[1].map { (one, $0) } }
+    }
+
+    private func sums(_ series: Engine.Series) -> Column {
+        let samples = page[engine.prefix + series.metric]
+        return column(
+            samples.filter { series.matches(page.labels.sets[$0.labels].parts) }.map { ($0.labels, $0.value) }
+        )
+    }
+
+    /// What the labels of an information metric tell.
+    private func labelValues(_ metric: String, _ alternatives: [[String]]) -> Column {
+        column(
+            page[engine.prefix + metric].compactMap { sample in
+                let parts = page.labels.sets[sample.labels].parts
+                return alternatives.lazy.compactMap { names in
+                    names.reduce(1) { product, name in
+                        product.flatMap { product in parts[name].flatMap(Double.init).map { product * $0 } }
+                    }
+                }.first.map { (sample.labels, $0) }
+            }
+        )
+    }
+
+    /// The largest value of each set of labels, added up for each replica.
+    private func column(_ samples: [(labels: Int, value: Double)]) -> Column {
+        guard !samples.isEmpty else { return [] }
+        var bySet = Column(repeating: nil, count: page.labels.sets.count)
+        for sample in samples { bySet[sample.labels] = max(bySet[sample.labels] ?? sample.value, sample.value) }
+        var byReplica = Column(repeating: nil, count: replicas.count)
+        for (set, value) in zip(page.labels.sets, bySet) {
+            if let value { byReplica[set.replica] = (byReplica[set.replica] ?? 0) + value }
+        }
+        return byReplica
+    }
+
+    // MARK: Histograms
+
+    /// The buckets of one set of labels, as a page has them: each counts all values up to its bound.
+    private struct Buckets {
+        var bounds: [Double] = []
+        var counts: [Double] = []
+    }
+
+    private func histograms(_ name: String, _ divisor: Double) -> [(replica: Int, value: FigureValue)] {
+        let name = engine.prefix + name
+        let samples = page[name + "_bucket"]
+        guard !samples.isEmpty else { return [] }
+        let sums = largest(page[name + "_sum"])
+        let counts = largest(page[name + "_count"])
+        var buckets: [Int: Buckets] = [:]
+        var order: [Int] = []
+        for sample in samples {
+            if buckets[sample.labels] == nil { order.append(sample.labels) }
+            buckets[sample.labels, default: Buckets()].bounds.append(sample.bound ?? .nan)
+            buckets[sample.labels, default: Buckets()].counts.append(sample.value)
+        }
+        var parts: [Int: FigureValue?] = [:]
+        for set in order {
+            let replica = page.labels.sets[set].replica
+            let part = sums[set].flatMap { sum in
+                buckets[set].flatMap { histogram($0, count: counts[set], sum: sum, divisor) }
+            }
+            // A replica is told in whole or not at all.
+            parts[replica] = parts[replica].map { known in known.flatMap { known in part.flatMap(known.sum) } } ?? part
+        }
+        return parts.sorted { $0.key < $1.key }.compactMap { replica, value in value.map { (replica, $0) } }
+    }
+
+    private func largest(_ samples: [PrometheusPage.Sample]) -> [Int: Double] {
+        Dictionary(samples.map { ($0.labels, $0.value) }, uniquingKeysWith: max)
+    }
+
+    /// Nil if the buckets are not those of a histogram.
+    private func histogram(_ buckets: Buckets, count: Double?, sum: Double, _ divisor: Double) -> FigureValue? {
+        var bounds: [Double] = []
+        var counts: [UInt64] = []
+        var below: UInt64 = 0
+        func add(_ bound: Double, _ cumulative: UInt64) -> Bool {
+            guard cumulative >= below else { return false }
+            counts.append(cumulative - below)
+            below = cumulative
+            if bound < .infinity { bounds.append(bound / divisor) }
+            return true
+        }
+        guard buckets.bounds.allSatisfy({ !$0.isNaN }) else { return nil }
+        // Most pages have them in their order; views of one replica follow one another, with the same bounds.
+        let isSorted = zip(buckets.bounds, buckets.bounds.dropFirst()).allSatisfy { $0 < $1 }
+        let order =
+            isSorted
+            ? Array(buckets.bounds.indices)
+            : buckets.bounds.indices.sorted {
+                (buckets.bounds[$0], buckets.counts[$0]) < (buckets.bounds[$1], buckets.counts[$1])
+            }
+        for (position, index) in order.enumerated() {
+            let bound = buckets.bounds[index]
+            if position + 1 < order.count, buckets.bounds[order[position + 1]] == bound { continue }
+            guard add(bound, UInt64(Int(countNearest: buckets.counts[index]))) else { return nil }
+        }
+        // Without the last bucket, the number of values tells what is in it.
+        if counts.count == bounds.count {
+            guard let count, add(.infinity, UInt64(Int(countNearest: count))) else { return nil }
+        }
+        return .histogram(HistogramReading(bounds: bounds, bucketCounts: counts, sum: max(sum / divisor, 0)))
+    }
+}

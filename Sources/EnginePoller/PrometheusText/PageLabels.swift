@@ -1,0 +1,212 @@
+// What the labels of a page's samples mean: which model and replica a sample belongs to.
+
+/// What a label tells.
+enum LabelRole {
+    /// The bound of a histogram's bucket.
+    case bound
+    /// The model.
+    case model
+    /// One of several views of the same replica, such as the ranks that compute one model together. The largest value counts.
+    case view
+    /// A part of a count, or a value that a figure is computed from.
+    case part
+    /// Anything else: a replica of the model.
+    case replica
+
+    init(_ name: LineCursor.Bytes) {
+        // By length, so that most names are compared with nothing.
+        self =
+            switch name.count {
+            case 2 where name.elementsEqual("le".utf8): .bound
+            case 5 where name.elementsEqual("model".utf8), 10 where name.elementsEqual("model_name".utf8): .model
+            default:
+                if Self.views.contains(where: name.elementsEqual) {
+                    .view
+                } else {
+                    Self.parts.contains(where: name.elementsEqual) ? .part : .replica
+                }
+            }
+    }
+
+    private static let views = bytes("tp_rank", "pp_rank", "moe_ep_rank", "priority", "pid")
+    private static let parts = bytes(
+        "is_streaming",
+        "cache_source",
+        "finished_reason",
+        "finish_reason",
+        "err",
+        "method",
+        "kv_cache_block_type",
+        "request_type",
+        "num_gpu_blocks",
+        "block_size",
+        "kv_cache_size_tokens"
+    )
+
+    private static func bytes(_ names: String...) -> [[UInt8]] { names.map { Array($0.utf8) } }
+}
+
+/// A replica of a model; what a sample's figures are added up for.
+struct Replica: Hashable, Sendable {
+    /// Nil where the page does not tell.
+    var model: String?
+    /// All labels that tell replicas apart, as `name=value`, in the order of their names.
+    var labels: [String]
+}
+
+/// The distinct sets of labels on a page, without bounds and views.
+///
+/// Most lines have the labels of the line before, but for the bound. They are compared as bytes; only new ones are decoded.
+struct PageLabels {
+    /// The labels of a sample.
+    struct Set {
+        /// Its position in ``PageLabels/replicas``.
+        var replica: Int
+        /// The values of the labels that are parts, by their names.
+        var parts: [String: String]
+    }
+
+    private typealias Label = (role: LabelRole, name: LineCursor.Bytes, value: LineCursor.Bytes)
+
+    /// The bytes of a line's labels, around the value of its bound.
+    private struct Form {
+        var head: LineCursor.Bytes
+        /// Nil without a bound; `head` is then all.
+        var tail: LineCursor.Bytes?
+        var set: Int
+    }
+
+    private(set) var sets: [Set] = []
+    private(set) var replicas: [Replica] = []
+    private var setPositions: [[UInt8]: Int] = [:]
+    private var replicaPositions: [Replica: Int] = [:]
+    private var lastForm: Form?
+    /// Reused from line to line.
+    private var labels: [Label] = []
+    private var key: [UInt8] = []
+
+    /// Skips `{name="value",...}` or nothing.
+    ///
+    /// - Returns: the position of the labels' set, and the bound, NaN for one that is no number; nil if they are malformed.
+    mutating func take(_ cursor: inout LineCursor) -> (set: Int, bound: Double?)? {
+        cursor.skipBlanks()
+        return takeLikeLast(&cursor) ?? takeNew(&cursor)
+    }
+
+    /// Forgets the bytes of the last line, which end with the page.
+    mutating func forgetBytes() {
+        lastForm = nil
+        labels = []
+    }
+
+    private func takeLikeLast(_ cursor: inout LineCursor) -> (set: Int, bound: Double?)? {
+        guard let form = lastForm else { return nil }
+        var end = cursor
+        guard end.take(form.head) else { return nil }
+        guard let tail = form.tail else {
+            cursor = end
+            return (form.set, nil)
+        }
+        let start = end.position
+        end.advance { $0 == .quote || $0 == .backslash }
+        let bound = end.bytes(from: start)
+        guard end.take(tail) else { return nil }
+        cursor = end
+        return (form.set, Self.bound(bound))
+    }
+
+    private mutating func takeNew(_ cursor: inout LineCursor) -> (set: Int, bound: Double?)? {
+        labels.removeAll(keepingCapacity: true)
+        let start = cursor.position
+        var bound: LineCursor.Bytes?
+        guard cursor.take(.leftBrace) else { return (set(), nil) }
+        while true {
+            cursor.skipBlanks()
+            if cursor.take(.rightBrace) { break }
+            guard let label = takeLabel(&cursor) else { return nil }
+            switch label.role {
+            case .bound: bound = label.value
+            case .view: break
+            case .model, .part, .replica: labels.append(label)
+            }
+            cursor.skipBlanks()
+            guard cursor.take(.comma) || cursor.current == .rightBrace else { return nil }
+        }
+        let all = cursor.bytes(from: start)
+        let position = set()
+        lastForm = Form(
+            head: bound.map { all.base[start..<$0.startIndex] } ?? all,
+            tail: bound.map { all.base[$0.endIndex..<cursor.position] },
+            set: position
+        )
+        return (position, bound.map(Self.bound))
+    }
+
+    private func takeLabel(_ cursor: inout LineCursor) -> Label? {
+        let start = cursor.position
+        cursor.advance { $0 == .equals || $0 == .space || $0 == .tab || $0 == .quote }
+        let name = cursor.bytes(from: start)
+        guard !name.isEmpty else { return nil }
+        cursor.skipBlanks()
+        guard cursor.take(.equals) else { return nil }
+        cursor.skipBlanks()
+        return cursor.takeQuoted().map { (LabelRole(name), name, $0) }
+    }
+
+    /// The position of the set that ``labels`` make.
+    private mutating func set() -> Int {
+        labels.sort { $0.name.lexicographicallyPrecedes($1.name) }
+        key.removeAll(keepingCapacity: true)
+        for label in labels {
+            key += label.name
+            key.append(.equals)
+            key += label.value
+            // Not in a label's value, as it ends one.
+            key.append(.quote)
+        }
+        if let position = setPositions[key] { return position }
+        sets.append(newSet())
+        setPositions[key] = sets.count - 1
+        return sets.count - 1
+    }
+
+    private mutating func newSet() -> Set {
+        var replica = Replica(labels: [])
+        var parts: [String: String] = [:]
+        for label in labels {
+            let value = Self.unescaped(label.value)
+            switch label.role {
+            // TensorRT-LLM writes `undefined` for a name that it does not know. `model_name` comes last, and wins.
+            case .model: if !value.isEmpty, value != "undefined" { replica.model = value }
+            case .part: parts[String(decoding: label.name, as: UTF8.self)] = value
+            case .replica: replica.labels.append(String(decoding: label.name, as: UTF8.self) + "=" + value)
+            case .bound, .view: break
+            }
+        }
+        if let position = replicaPositions[replica] { return Set(replica: position, parts: parts) }
+        replicas.append(replica)
+        replicaPositions[replica] = replicas.count - 1
+        return Set(replica: replicas.count - 1, parts: parts)
+    }
+
+    private static func bound(_ bytes: LineCursor.Bytes) -> Double { PrometheusNumber.read(bytes) ?? .nan }
+
+    /// The format has `\\`, `\"` and `\n`; before any other byte, a backslash is a backslash.
+    private static func unescaped(_ bytes: LineCursor.Bytes) -> String {
+        guard bytes.contains(.backslash) else { return String(decoding: bytes, as: UTF8.self) }
+        var result: [UInt8] = []
+        var isEscaped = false
+        for byte in bytes {
+            switch (isEscaped, byte) {
+            case (false, .backslash):
+                isEscaped = true
+                continue
+            case (true, UInt8(ascii: "n")): result.append(.lineFeed)
+            case (true, .quote), (true, .backslash), (false, _): result.append(byte)
+            case (true, _): result += [.backslash, byte]
+            }
+            isEscaped = false
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+}
