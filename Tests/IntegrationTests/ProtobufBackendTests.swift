@@ -78,7 +78,7 @@ struct ProtobufBackendTests {
         for round in 1...3 {
             try probe.serveRequests(succeeded: 4, failed: 1)
             let expected = ["": 4.0 * Double(round), "Overloaded": Double(round)]
-            let total = "sum by (error_type) (gen_ai_requests_total)"
+            let total = #"sum by (error_type) (gen_ai_requests_total{server_address=""})"#
             let haveArrived = eventually(within: .seconds(60)) {
                 try? victoria.flush()
                 return (try? prometheus.query(total, by: "error_type")) == expected
