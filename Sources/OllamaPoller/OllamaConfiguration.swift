@@ -41,6 +41,12 @@ public struct OllamaConfiguration: Sendable {
     /// machine; elsewhere it does nothing. Environment: `GENAI_OLLAMA_RUNNERS`.
     public var readsRunners: Bool
 
+    /// PEM file with the certificate authorities to trust instead of the system's. Default: nil.
+    ///
+    /// Works on Linux, through libcurl. Where it can't be honoured (elsewhere, or if the file is missing or no PEM),
+    /// Ollama is not polled, and an error says so: trust is never weakened. Environment: `GENAI_OLLAMA_CERTIFICATE`.
+    public var certificateFile: String?
+
     /// One line for each variable that could not be used. The poller logs them when it starts.
     public internal(set) var warnings: [String] = []
 
@@ -68,6 +74,7 @@ public struct OllamaConfiguration: Sendable {
             "number of GiB",
             upTo: Self.largestVRAM
         )
+        certificateFile = environment.text("GENAI_OLLAMA_CERTIFICATE")
     }
 
     // The constant is a valid URL.

@@ -50,7 +50,7 @@ final class OllamaPoll: ServerPoll {
             headers: [HTTPHeader("Accept", "application/json")]
         )
         server = ServerIdentity(engine: "ollama", address: endpoint.host, port: endpoint.port)
-        transport = HTTPTransports.urlSessionFirst(userAgent: PackageInfo.userAgent)
+        transport = HTTPTransports.urlSessionFirst(userAgent: PackageInfo.userAgent, checked: target.tls)
         self.timeLimit = timeLimit
         let log = log.about(["endpoint": "\(endpoint)"])
         self.log = log
@@ -109,6 +109,8 @@ final class OllamaPoll: ServerPoll {
         case .failure(.cancelled): throw .cancelled
         case .failure(.timedOut) where isUp(until: deadline, cancellation): throw .busy
         case .failure where cancellation.isCancelled: throw .cancelled
+        case .failure(.tlsFailed):
+            throw .trouble("\(HTTPFailure.tlsFailed); GENAI_OLLAMA_CERTIFICATE names a file of authorities of your own")
         case .failure(let failure): throw .trouble("\(failure)")
         }
     }

@@ -13,7 +13,10 @@ struct OllamaTarget: Sendable {
     let urlName: String
     private let readsRunners: Bool
 
-    /// The target, nil if its URL can't be used, and what has to be logged about the configuration.
+    /// Files that can be honoured.
+    let tls: TLSFiles
+
+    /// The target, nil if its URL or certificate file can't be used, and what has to be logged about the configuration.
     static func check(_ configuration: OllamaConfiguration) -> (target: OllamaTarget?, notes: [Note]) {
         var notes: [Note] = configuration.warnings.map { (.warning, $0) }
         let target = OllamaTarget(configuration, &notes)
@@ -26,6 +29,13 @@ struct OllamaTarget: Sendable {
         } catch {
             // The URL is not quoted: it may contain a password.
             notes.append((.error, "Ollama is not polled: its URL \(error)"))
+            return nil
+        }
+        tls = TLSFiles(certificateAuthorities: configuration.certificateFile)
+        do {
+            try HTTPTransports.check(tls)
+        } catch {
+            notes.append((.error, "Ollama is not polled: \(error)"))
             return nil
         }
         interval = configuration.interval

@@ -69,7 +69,6 @@ extension ModelReading {
     /// Fills in what the metrics page lacks. Where both have a figure, the page's counts.
     package mutating func complete(with detail: ModelReading) {
         model = model ?? detail.model
-        // A model is counted by one server; its replicas are not told apart by two.
         if replicas.isEmpty { replicas = detail.replicas }
         figures = figures.completed(with: detail.figures)
     }

@@ -63,7 +63,7 @@ struct LlamaCache {
     /// What the slots of a busy server tell.
     mutating func reading(of slots: [LlamaSlot]) -> ModelReading {
         var reading = ModelReading(model: nil, requestsMax: slots.isEmpty ? nil : slots.count)
-        if slots.allSatisfy({ $0.isProcessing?.value != nil }) {
+        if !slots.isEmpty, slots.allSatisfy({ $0.isProcessing?.value != nil }) {
             reading.requestsRunning = slots.count { $0.isProcessing?.value == true }
         }
         let sizes = slots.compactMap(\.contextSize)
