@@ -6,8 +6,9 @@ import Foundation
 ///
 /// Each poll GETs `/api/ps` and calls `onReading`. A reading has the number of loaded models and, for each model, its
 /// bytes of GPU memory and their share of the total in percent (weights, KV cache and buffers together: Ollama reports
-/// only the sum). If Ollama can't be read, the reading is down. The total is the configured GPU memory, or it is
-/// detected on the poller's thread after Ollama's first answer.
+/// only the sum). On Linux, the processes by which an Ollama on this machine serves its models tell requests and tokens,
+/// too. If Ollama can't be read, the reading is down; if it is busy, it is up without figures. The total is the configured
+/// GPU memory, or it is detected on the poller's thread after Ollama's first answer.
 ///
 /// Thread-safe. `onReading` is called on the poller's thread, named `genai-ollama`; the next poll waits for it. Polling
 /// ends with ``stop(timeout:)`` or with the last reference to the poller.

@@ -62,7 +62,7 @@ struct OllamaTarget: Sendable {
         guard readsRunners, isLocal else { return nil }
         return OllamaRunners(
             endpoint,
-            processes: RunnerProcesses(ollamaPort: endpoint.port, timeSource: timeSource, root: processRoot),
+            processes: RunnerProcesses(ollamaPort: endpoint.port, root: processRoot),
             log: log,
             timeSource: timeSource
         )

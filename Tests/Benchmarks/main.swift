@@ -10,6 +10,7 @@ let benchmarks = [
     Benchmark("encoding", run: Encoding.run),
     Benchmark("prometheus-parsing", run: PrometheusParsing.run),
     Benchmark("process", isQuick: false) { try WholeProcess().run() },
+    Benchmark("ollama-runners", isQuick: false) { try OllamaRunnerPolls().run() },
     Benchmark("ollama-soak", printing: { try OllamaSoak().run() }),
     Benchmark("stress", printing: { try Stress().run() }),
     Benchmark("soak", printing: { try Soak().run() }),
@@ -17,6 +18,10 @@ let benchmarks = [
 ]
 
 let arguments = CommandLine.arguments.dropFirst()
+if arguments.first == OllamaRunnerPolls.argument, let url = arguments.dropFirst().first {
+    OllamaRunnerPolls.poll(url)
+    exit(0)
+}
 let names = arguments.filter { $0 != "--json" }
 guard names.allSatisfy({ name in benchmarks.contains { $0.name == name } }) else {
     print("usage: swift run -c release Benchmarks [name...] [--json]")

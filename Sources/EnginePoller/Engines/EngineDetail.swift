@@ -44,7 +44,8 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
     func decode(_ body: [UInt8], _ cache: inout LlamaCache) -> ModelReading? {
         let data = Data(body)
         let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        // Slots have their names themselves: converting those of all their fields takes as long as all the rest.
+        if self != .llamaSlots { decoder.keyDecodingStrategy = .convertFromSnakeCase }
         switch self {
         case .llamaProps:
             return (try? decoder.decode(LlamaProps.self, from: data)).map { cache.learn($0) }

@@ -18,6 +18,12 @@ struct LlamaSlot: Decodable {
     var isProcessing: Lenient<Bool>?
     var nPromptTokens: Lenient<Double>?
 
+    private enum CodingKeys: String, CodingKey {
+        case nCtx = "n_ctx"
+        case isProcessing = "is_processing"
+        case nPromptTokens = "n_prompt_tokens"
+    }
+
     /// Tokens of the prompt and the answer so far. An idle slot has none, even if it does not say so. For a busy slot
     /// without the field (llama.cpp until mid-2026) the number is unknown.
     var usedTokens: Double? { isProcessing?.value == false ? 0 : nPromptTokens?.value.map { max($0, 0) } }

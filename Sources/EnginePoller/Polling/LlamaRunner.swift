@@ -6,6 +6,7 @@ import GenAISupport
 /// Reads one llama.cpp server on this machine's loopback: its slots, and its metrics page where it has one.
 package struct LlamaRunner {
     private let request: TargetRequest
+    private let slotsRequest: HTTPRequest
     private let timeSource: any TimeSource
     private var cache = LlamaCache(hasParts: true)
     /// When what was refused is asked for again.
@@ -18,6 +19,7 @@ package struct LlamaRunner {
             let request = TargetRequest.requests(for: [EngineTarget(url: url)]).requests.first
         else { return nil }
         self.request = request
+        slotsRequest = request.sibling(EngineDetail.llamaSlots.path)
         self.timeSource = timeSource
     }
 
@@ -41,7 +43,7 @@ package struct LlamaRunner {
     }
 
     private mutating func readSlots(_ exchange: TargetExchange) -> Result<ModelReading, TargetProblem> {
-        exchange.send(request.sibling(EngineDetail.llamaSlots.path)).flatMap { answer in
+        exchange.send(slotsRequest).flatMap { answer in
             guard let slots = EngineDetail.llamaSlots.decode(answer.body, &cache) else {
                 return .failure(.unexpected(answer.body))
             }

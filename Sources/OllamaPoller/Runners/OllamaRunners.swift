@@ -11,6 +11,8 @@ import GenAISupport
 final class OllamaRunners {
     private struct Runner {
         var reader: LlamaRunner
+        /// Its own, because a client with many servers keeps few of its connections.
+        let transport = HTTPTransports.libcurlFirst(userAgent: PackageInfo.userAgent)
         /// Whether it was silent when it was last asked. It is asked after the others then.
         var isSilent = false
     }
@@ -30,7 +32,6 @@ final class OllamaRunners {
     private let endpoint: HTTPEndpoint
     private let timeSource: any TimeSource
     private let log: Log
-    private let transport: any HTTPTransport
     private var processes: RunnerProcesses
     private var runners: [RunnerProcess: Runner] = [:]
     /// By name and digest.
@@ -47,10 +48,9 @@ final class OllamaRunners {
         self.processes = processes
         self.timeSource = timeSource
         self.log = log
-        transport = HTTPTransports.libcurlFirst(userAgent: PackageInfo.userAgent)
     }
 
-    func close() { transport.close() }
+    func close() { keep([]) }
 
     /// - Parameters:
     ///   - ollama: sends requests to Ollama itself.
@@ -66,10 +66,11 @@ final class OllamaRunners {
         keep(found)
         guard !found.isEmpty else { return note(models.isEmpty ? [] : ["no runner of it was found"]) }
         let files = weightsFiles(of: models, digests, ollama, deadline, cancellation)
+        let byFile = Dictionary(grouping: found) { weightsKey($0.modelFile) }
         var matches: [RunnerProcess: Int] = [:]
         var unmatched = 0
         for index in models.indices {
-            let matching = models[index].model.flatMap { files[$0] }.map { file in found.filter { $0.serves(file) } }
+            let matching = models[index].model.flatMap { files[$0] }.flatMap { byFile[weightsKey($0)] }
             // Two runners of one file can't be told apart.
             guard let process = matching?.first, matching?.count == 1 else {
                 unmatched += 1
@@ -104,6 +105,7 @@ final class OllamaRunners {
                 former.removeValue(forKey: process)
                 ?? LlamaRunner(port: process.port, timeSource: timeSource).map { Runner(reader: $0) }
         }
+        for runner in former.values { runner.transport.close() }
     }
 
     private func read(
@@ -112,8 +114,10 @@ final class OllamaRunners {
         _ cancellation: Cancellation
     ) -> ModelReading? {
         let limit = min(deadline, ContinuousClock.now + Self.runnerTimeLimit)
-        let reading = runners[process]?.reader.read(transport, until: limit, cancellation)
-        runners[process]?.isSilent = reading == nil
+        guard var runner = runners[process] else { return nil }
+        let reading = runner.reader.read(runner.transport, until: limit, cancellation)
+        runner.isSilent = reading == nil
+        runners[process] = runner
         guard var reading else { return nil }
         // Ollama's models have their share of the GPU memory there, and what waits, waits in Ollama.
         reading.kvCacheUsage = nil
@@ -181,11 +185,8 @@ final class OllamaRunners {
     }
 }
 
-extension RunnerProcess {
-    /// Whether the file is that of its model. Ollama's own files are named by their content, wherever they are mounted.
-    fileprivate func serves(_ file: String) -> Bool {
-        if file == modelFile { return true }
-        let name = (file as NSString).lastPathComponent
-        return name.hasPrefix("sha256-") && name == (modelFile as NSString).lastPathComponent
-    }
+/// What tells a file of weights from others. Ollama's own files are named by their content, wherever they are mounted.
+private func weightsKey(_ file: String) -> String {
+    let name = file.utf8.lastIndex(of: UInt8(ascii: "/")).map { file[file.utf8.index(after: $0)...] } ?? file[...]
+    return name.hasPrefix("sha256-") ? String(name) : file
 }

@@ -16,8 +16,8 @@ struct RunnerProcess: Hashable, Sendable {
 
 /// The runners among this machine's processes, found by the arguments that Ollama gives them.
 ///
-/// Arguments do not change once a process does its work. So each process is looked at a few times and then left alone, except
-/// for a look at all of them once a minute: numbers are used again.
+/// Arguments do not change once a process does its work. So each process is looked at a few times and then left alone, but for
+/// a look now and then: numbers are used again.
 struct RunnerProcesses {
     private struct Candidate: Equatable {
         var process: RunnerProcess
@@ -30,10 +30,9 @@ struct RunnerProcesses {
     private let root: String
     /// The port of Ollama itself.
     private let ollamaPort: Int
-    private let timeSource: any TimeSource
     /// How often a process was looked at that is no runner.
     private var looks: [Int: Int] = [:]
-    private var nextFullLook: ContinuousClock.Instant?
+    private var turn = 0
     private var candidates: [Candidate] = []
     /// Those of the candidates that are Ollama's.
     private var runners: [RunnerProcess] = []
@@ -42,31 +41,25 @@ struct RunnerProcesses {
 
     /// A process that was just started has its parent's arguments for a moment.
     private static let enoughLooks = 3
-    private static let fullLookInterval: Duration = .seconds(60)
+    /// After so many turns everything has been looked at again, a part in each.
+    private static let turns = 32
     /// Names of Ollama's program; the second one is that of Nix.
     private static let names: Set = ["ollama", ".ollama-wrapped"]
 
-    init(ollamaPort: Int, timeSource: any TimeSource, root: String = systemRoot) {
+    init(ollamaPort: Int, root: String = systemRoot) {
         self.ollamaPort = ollamaPort
-        self.timeSource = timeSource
         self.root = root
     }
 
     /// The runners of the Ollama that listens on the port, or of any process that is named `ollama`.
     mutating func find() -> [RunnerProcess] {
-        let now = timeSource.now
-        if nextFullLook.map({ now >= $0 }) ?? true {
-            nextFullLook = now + Self.fullLookInterval
-            looks = looks.mapValues { min($0, Self.enoughLooks - 1) }
-            candidates = []
-        }
         let present = findCandidates()
         // Whose they are is asked only when they change: a server has thousands of sockets.
         if present != candidates {
             candidates = present
             runners = present.isEmpty ? [] : ofOllama(present)
         }
-        return present.isEmpty ? [] : runners
+        return runners
     }
 
     private func ofOllama(_ candidates: [Candidate]) -> [RunnerProcess] {
@@ -80,28 +73,48 @@ struct RunnerProcesses {
     // MARK: - Arguments
 
     private mutating func findCandidates() -> [Candidate] {
+        // What is there at first was not just started, but for once in a while.
+        let firstCount = turn == 0 ? Self.enoughLooks : 1
+        turn += 1
+        let known = Dictionary(candidates.map { ($0.process.id, $0) }) { first, _ in first }
         var seen: [Int: Int] = [:]
         var result: [Candidate] = []
         for id in processes() {
             let count = looks[id] ?? 0
-            guard count < Self.enoughLooks else {
+            guard count < Self.enoughLooks || (id + turn) % Self.turns == 0 else {
                 seen[id] = count
                 continue
             }
-            if let arguments = arguments(id), let state = state(id), isReachable(id) {
-                let process = RunnerProcess(
-                    id: id,
-                    port: arguments.port,
-                    modelFile: arguments.model,
-                    startTime: Date(timeIntervalSince1970: bootTime + state.secondsAfterBoot)
-                )
-                result.append(Candidate(process: process, parent: state.parent))
+            if let candidate = candidate(id, known[id]) {
+                result.append(candidate)
             } else {
-                seen[id] = count + 1
+                seen[id] = count == 0 ? firstCount : count + 1
             }
         }
         looks = seen
         return result
+    }
+
+    /// - Parameter known: what was found under this number before.
+    private mutating func candidate(_ id: Int, _ known: Candidate?) -> Candidate? {
+        if let known {
+            return state(id).flatMap {
+                $0.parent == known.parent && startTime($0) == known.process.startTime ? known : nil
+            }
+                ?? candidate(id, nil)
+        }
+        guard let arguments = arguments(id), let state = state(id), isReachable(id) else { return nil }
+        let process = RunnerProcess(
+            id: id,
+            port: arguments.port,
+            modelFile: arguments.model,
+            startTime: startTime(state)
+        )
+        return Candidate(process: process, parent: state.parent)
+    }
+
+    private mutating func startTime(_ state: State) -> Date {
+        Date(timeIntervalSince1970: bootTime + state.secondsAfterBoot)
     }
 
     private func processes() -> [Int] {
@@ -135,16 +148,26 @@ struct RunnerProcesses {
 
     // MARK: - Parents
 
+    private struct State {
+        var parent: Int
+        var secondsAfterBoot: Double
+    }
+
     /// `pid (name) state ppid ...`: the name may have blanks and parentheses (proc_pid_stat(5)).
-    private func state(_ id: Int) -> (parent: Int, secondsAfterBoot: Double)? {
+    ///
+    /// - Returns: nil if the process has ended.
+    private func state(_ id: Int) -> State? {
         guard let line = read("\(id)/stat", upTo: 4096), let end = line.lastIndex(of: UInt8(ascii: ")")) else {
             return nil
         }
-        let fields = line[line.index(after: end)...].split(separator: UInt8(ascii: " "))
-            .map { String(decoding: $0, as: UTF8.self) }
-        guard fields.count > 19, let parent = Int(fields[1]), let ticks = Double(fields[19]) else { return nil }
+        let fields = line[line.index(after: end)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
+        // One that has ended stays for as long as its parent does not ask for its end.
+        guard fields.count > 19, fields[0].first != UInt8(ascii: "Z"),
+            let parent = Int(String(decoding: fields[1], as: UTF8.self)),
+            let ticks = Double(String(decoding: fields[19], as: UTF8.self))
+        else { return nil }
         // Not before it was started: what it counts then would seem to be older than it is.
-        return (parent, (ticks + 1) / Double(sysconf(Int32(_SC_CLK_TCK))))
+        return State(parent: parent, secondsAfterBoot: (ticks + 1) / Double(sysconf(Int32(_SC_CLK_TCK))))
     }
 
     /// To the hundredth of a second in which the kernel counts, which `/proc/stat` does not tell.
@@ -175,13 +198,16 @@ struct RunnerProcesses {
     private func listeningSockets() -> Set<String> {
         var result: Set<String> = []
         for table in ["self/net/tcp", "self/net/tcp6"] {
-            guard let text = read(table, upTo: 1 << 20) else { continue }
-            for line in String(decoding: text, as: UTF8.self).split(separator: "\n").dropFirst() {
-                let fields = line.split(separator: " ")
-                // 0A: listening.
-                guard fields.count > 9, fields[3] == "0A", let port = fields[1].split(separator: ":").last,
-                    Int(port, radix: 16) == ollamaPort
-                else { continue }
+            // Those that listen stand first (state 0A), and a server has thousands of others.
+            guard let text = read(table, upTo: 1 << 16) else { continue }
+            for line in text.split(separator: UInt8(ascii: "\n")).dropFirst() {
+                let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 10).map {
+                    String(decoding: $0, as: UTF8.self)
+                }
+                guard fields.count > 9, fields[3] == "0A" else { break }
+                guard let port = fields[1].split(separator: ":").last, Int(port, radix: 16) == ollamaPort else {
+                    continue
+                }
                 result.insert("socket:[\(fields[9])]")
             }
         }
