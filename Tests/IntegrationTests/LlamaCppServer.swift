@@ -7,7 +7,8 @@ import TestSupport
 /// A running llama.cpp server with two slots.
 struct LlamaCppServer {
     let port: Int
-    private let process: ChildProcess
+    /// Nil for one that another process has started, and ends.
+    private let process: ChildProcess?
 
     /// A Python with the modules xllamacpp, gguf and numpy, and the script that serves with them at the port it is given.
     private static let program: (python: String, script: String)? = {
@@ -29,16 +30,36 @@ struct LlamaCppServer {
             throw Unavailable(description: "no LLAMACPP_PYTHON or LLAMACPP_SERVER")
         }
         port = try freePort()
-        process = try ChildProcess(program.python, [program.script, String(port)])
+        let process = try ChildProcess(program.python, [program.script, String(port)])
+        self.process = process
         guard process.waitForLine(containing: "listening on") != nil, process.waitForPort(port) else {
             process.stop()
             throw Unavailable(description: process.lines.suffix(5).joined(separator: "\n"))
         }
     }
 
+    /// Starts one as the child of another process, with the arguments of a server of the file as Ollama's runners have them.
+    /// It ends with that process.
+    init(childOf parent: RunnerParent, servingAs file: String) throws {
+        guard let program = Self.program else {
+            throw Unavailable(description: "no LLAMACPP_PYTHON or LLAMACPP_SERVER")
+        }
+        let port = try freePort()
+        (self.port, process) = (port, nil)
+        // The script takes the file from its second argument, and makes its own without.
+        let model = URL(fileURLWithPath: program.python).deletingLastPathComponent()
+            .appendingPathComponent("tiny-random.gguf").path
+        try parent.start(
+            "'\(program.python)' '\(program.script)' \(port) '\(model)' --model '\(file)' --port \(port) --host 127.0.0.1 -np 2"
+        )
+        guard eventually(within: .seconds(60), { (try? loopbackRequest("GET", url + "/health"))?.status == 200 }) else {
+            throw Unavailable(description: "it does not answer")
+        }
+    }
+
     var url: String { "http://127.0.0.1:\(port)" }
 
-    func stop() { process.stop() }
+    func stop() { process?.stop() }
 
     /// Sends requests at once, each on a thread of its own, and returns what says how many have been answered.
     func load(_ count: Int) throws -> Monitor<Int> {
