@@ -16,7 +16,7 @@ func environment() -> [String: String] {
     return result
 }
 
-let system = VRAMLocations(environment: environment())
+let system = GPULocations(environment: environment())
 var withoutNVML = system
 withoutNVML.nvmlLibraries = []
 for (title, locations) in [("as on any machine", system), ("without NVML", withoutNVML)] {

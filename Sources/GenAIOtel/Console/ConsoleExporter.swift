@@ -50,7 +50,8 @@ struct ConsoleExporter: SnapshotExporter {
 
     private static func lines(_ data: MetricData) -> [([Attribute], String)] {
         switch data {
-        case .gauge(let points), .sum(let points, _): points.map { ($0.attributes, value($0.value)) }
+        case .gauge(let points), .sum(let points, _), .upDownSum(let points):
+            points.map { ($0.attributes, value($0.value)) }
         case .histogram(let points, _): points.map { ($0.attributes, value($0)) }
         }
     }

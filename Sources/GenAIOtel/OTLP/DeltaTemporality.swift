@@ -28,7 +28,7 @@ struct DeltaTemporality: Sendable {
         for metric in snapshot.metrics {
             let name = metric.descriptor
             switch metric.data {
-            case .gauge:
+            case .gauge, .upDownSum:
                 metrics.append(metric)
             case .sum(let points, _):
                 let earlier = last?.numbers[name] ?? [:]
@@ -62,7 +62,7 @@ struct DeltaTemporality: Sendable {
         for metric in paused {
             let name = metric.descriptor
             switch metric.data {
-            case .gauge: break
+            case .gauge, .upDownSum: break
             case .sum(let points, _):
                 for point in points {
                     baseline.numbers[name, default: [:]][point.attributes] = last?.numbers[name]?[point.attributes]

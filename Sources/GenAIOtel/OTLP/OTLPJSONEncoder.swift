@@ -37,7 +37,7 @@ package struct OTLPJSONEncoder: Sendable {
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points): 512 + 160 * points.count
-        case .sum(let points, _): 512 + 320 * points.count
+        case .sum(let points, _), .upDownSum(let points): 512 + 320 * points.count
         case .histogram(let points, _): points.reduce(512) { $0 + 480 + 40 * $1.bounds.count }
         }
     }
@@ -60,6 +60,11 @@ extension TextWriter {
         case .sum(let points, let temporality):
             append(#","sum":{"isMonotonic":true,"#)
             self.temporality(temporality)
+            append(#","dataPoints":["#)
+            numberPoints(points, time)
+        case .upDownSum(let points):
+            append(#","sum":{"isMonotonic":false,"#)
+            self.temporality(.cumulative)
             append(#","dataPoints":["#)
             numberPoints(points, time)
         case .histogram(let points, let temporality):

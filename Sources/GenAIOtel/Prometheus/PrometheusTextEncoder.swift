@@ -54,7 +54,7 @@ package struct PrometheusTextEncoder: Sendable {
     /// In bytes, rather too many: if there are too few, everything is encoded twice.
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
-        case .gauge(let points), .sum(let points, _): 256 + 160 * points.count
+        case .gauge(let points), .sum(let points, _), .upDownSum(let points): 256 + 160 * points.count
         case .histogram(let points, _): points.reduce(256) { $0 + 192 * ($1.bounds.count + 3) }
         }
     }
@@ -65,7 +65,7 @@ extension TextWriter {
         let name = PrometheusTextEncoder.prometheusName(metric.descriptor.name)
         let help = metric.descriptor.description
         switch metric.data {
-        case .gauge(let points):
+        case .gauge(let points), .upDownSum(let points):
             header(name, type: "gauge", help: help)
             list(points, separator: "") { $0.sample(name, $1) }
         case .sum(let points, _):

@@ -40,7 +40,7 @@ package struct Metric: Sendable, Equatable {
     /// The points of a gauge or a sum; a histogram has none of these.
     package var points: [NumberPoint] {
         switch data {
-        case .gauge(let points), .sum(let points, _): points
+        case .gauge(let points), .sum(let points, _), .upDownSum(let points): points
         case .histogram: []
         }
     }
@@ -51,11 +51,13 @@ package enum MetricData: Sendable, Equatable {
     case gauge([NumberPoint])
     /// A sum that never falls.
     case sum([NumberPoint], Temporality)
+    /// A sum that also falls. It is cumulative with every temporality (OTLP exporter specification), and a gauge to Prometheus.
+    case upDownSum([NumberPoint])
     case histogram([HistogramPoint], Temporality)
 
     package var pointCount: Int {
         switch self {
-        case .gauge(let points), .sum(let points, _): points.count
+        case .gauge(let points), .sum(let points, _), .upDownSum(let points): points.count
         case .histogram(let points, _): points.count
         }
     }
