@@ -143,6 +143,7 @@ package final class FakeNVML: Sendable {
                 return (int)GLOBALS[countCode];
             }
             int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) {
+                if (index >= gpu_limit) return 2;
                 *device = (void *)(all() + stride * index);
                 return answer(*device, handleCode);
             }

@@ -80,7 +80,7 @@ private struct AMDGPU {
         reading[.utilization] = number("gpu_busy_percent").map { Double($0) / 100 }
         for sensors in SmallFile.names(inFolder: "\(folder)/hwmon").sorted() where sensors.hasPrefix("hwmon") {
             let sensors = "hwmon/\(sensors)"
-            reading[.temperature] = reading[.temperature] ?? number("\(sensors)/temp1_input").map { Double($0) / 1e3 }
+            reading[.temperature] = reading[.temperature] ?? signed("\(sensors)/temp1_input").map { $0 / 1e3 }
             let power = number("\(sensors)/power1_average") ?? number("\(sensors)/power1_input")
             reading[.power] = reading[.power] ?? power.map { Double($0) / 1e6 }
             reading[.energy] = reading[.energy] ?? number("\(sensors)/energy1_input").map { Double($0) / 1e6 }
@@ -92,6 +92,12 @@ private struct AMDGPU {
 
     private static func number(_ file: String) -> UInt64? {
         SmallFile.text(file).flatMap { Int(digits: $0.prefix { $0.isNumber }) }.map(UInt64.init)
+    }
+
+    private func signed(_ file: String) -> Double? {
+        guard let text = text(file) else { return nil }
+        let isNegative = text.hasPrefix("-")
+        return Int(digits: text.dropFirst(isNegative ? 1 : 0)).map { isNegative ? -Double($0) : Double($0) }
     }
 
     private func text(_ file: String) -> String? {
