@@ -75,7 +75,8 @@ final class GPUMemory {
     }
 
     private func detect(_ cancellation: Cancellation) -> VRAMDetector.Finding {
-        let outcome = calls.run(for: caller, limit: Self.detectionLimit, cancellation: cancellation) { [detector] call in
+        let outcome = calls.run(for: caller, limit: Self.detectionLimit, cancellation: cancellation) {
+            [detector] call in
             var detector = detector
             let finding = detector.detect { call.isCancelled }
             return (detector, finding)

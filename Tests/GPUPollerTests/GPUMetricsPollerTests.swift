@@ -135,7 +135,10 @@ struct GPUMetricsPollerTests {
         #expect(setting.warnings.isEmpty)
     }
 
-    @Test("a driver that hangs: its GPUs are gone, nobody waits for it, one thread is held; then all goes on", hasCompiler)
+    @Test(
+        "a driver that hangs: its GPUs are gone, nobody waits for it, one thread is held; then all goes on",
+        hasCompiler
+    )
     func hang() throws {
         let library = try FakeNVML(1, in: folder)
         let setting = Setting(library, callLimit: .milliseconds(200))

@@ -174,7 +174,10 @@ struct GPUReaderTests {
         #expect(readings[2].id == "nvidia-2" && readings[2].name == nil)
     }
 
-    @Test("one of which nothing can be read, for a reason that is none, is lost; one that refuses all is there", hasCompiler)
+    @Test(
+        "one of which nothing can be read, for a reason that is none, is lost; one that refuses all is there",
+        hasCompiler
+    )
     func nothing() throws {
         let library = try FakeNVML(2, in: folder)
         let codes: [FakeNVML.Slot] = [
@@ -213,7 +216,8 @@ struct GPUReaderTests {
     @Test("a library that lacks functions lacks figures", hasCompiler)
     func oldLibrary() throws {
         let omitted = [
-            "nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetTotalEccErrors", "nvmlDeviceGetUUID", "nvmlDeviceGetName",
+            "nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetTotalEccErrors", "nvmlDeviceGetUUID",
+            "nvmlDeviceGetName",
             "nvmlDeviceGetMaxMigDeviceCount", "nvmlSystemGetDriverVersion", "nvmlErrorString",
         ]
         let library = try FakeNVML(1, omitting: omitted, in: folder)
@@ -232,7 +236,10 @@ struct GPUReaderTests {
     /// An nvidia-smi that prints a file's text, and counts how often it was started.
     private func writeTool(printing line: String = GPUReaderTests.line) throws -> GPULocations {
         try folder.write("\(line)\n", to: "output")
-        try folder.writeScript("echo >> \(folder.path)/starts; while read l; do echo \"$l\"; done < \(folder.path)/output", to: "nvidia-smi")
+        try folder.writeScript(
+            "echo >> \(folder.path)/starts; while read l; do echo \"$l\"; done < \(folder.path)/output",
+            to: "nvidia-smi"
+        )
         var locations = GPULocations.nowhere
         locations.environment = { [path = folder.path] in ["PATH": path] }
         return locations
@@ -240,7 +247,10 @@ struct GPUReaderTests {
 
     private var starts: Int { folder.text("starts")?.count ?? 0 }
 
-    @Test("without the library the program is asked, once each time; the library is preferred once it is there", hasCompiler)
+    @Test(
+        "without the library the program is asked, once each time; the library is preferred once it is there",
+        hasCompiler
+    )
     func fallback() throws {
         var locations = try writeTool()
         let library = try FakeNVML(1, in: folder)

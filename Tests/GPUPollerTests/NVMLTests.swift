@@ -4,7 +4,10 @@ import Testing
 
 @testable import GPUPoller
 
-@Suite("Memory through NVML, as a real shared library", .enabled(if: FakeNVML.compiler != nil, "there is no C compiler"))
+@Suite(
+    "Memory through NVML, as a real shared library",
+    .enabled(if: FakeNVML.compiler != nil, "there is no C compiler")
+)
 struct NVMLTests {
     private let folder: TemporaryFolder
 

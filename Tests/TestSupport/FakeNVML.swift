@@ -67,7 +67,9 @@ package final class FakeNVML: Sendable {
 
     deinit { close(descriptor) }
 
-    package func set(_ slot: Slot, of gpu: Int = 0, to value: UInt64) { write(value, at: gpu * Self.stride + slot.rawValue) }
+    package func set(_ slot: Slot, of gpu: Int = 0, to value: UInt64) {
+        write(value, at: gpu * Self.stride + slot.rawValue)
+    }
 
     /// The same for a slice of a GPU.
     package func set(_ slot: Slot, ofSlice slice: Int, of gpu: Int = 0, to value: UInt64) {

@@ -169,7 +169,9 @@ public final class ServerMetricsCollector: Sendable {
     /// ```
     public func record(_ reading: ServerReading) {
         let reading = reading.sanitized()
-        let isWithinLimit = change(\.recorded) { $0.record(reading, at: timeSource.now, time: timeSource.unixNanoseconds) }
+        let isWithinLimit = change(\.recorded) {
+            $0.record(reading, at: timeSource.now, time: timeSource.unixNanoseconds)
+        }
         if !isWithinLimit { cardinality.warn(of: .recorded) }
     }
 

@@ -2,8 +2,8 @@
 
 import EnginePoller
 import Foundation
-import GenAIOtel
 import GPUPoller
+import GenAIOtel
 import OllamaPoller
 import TestSupport
 
