@@ -15,7 +15,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "GPUPoller", "GenAISupport"]),
-        .target(name: "OllamaPoller", dependencies: ["GPUPoller", "GenAISupport"]),
+        .target(name: "OllamaPoller", dependencies: ["EnginePoller", "GPUPoller", "GenAISupport"]),
         .target(name: "EnginePoller", dependencies: ["GenAISupport"]),
         .target(name: "GPUPoller", dependencies: ["GenAISupport"]),
         .target(name: "GenAISupport"),

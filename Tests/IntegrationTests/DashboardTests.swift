@@ -48,7 +48,7 @@ struct DashboardTests {
 
     /// Lets requests end, a fifth of them with an error, until Prometheus has seen all of them and can compute rates.
     private func serveRequests(_ probes: [TrafficProbe], until prometheus: Prometheus) throws {
-        let total = #"{__name__=~"gen_ai_requests(_total)?"}"#
+        let total = #"{__name__=~"gen_ai_requests(_total)?", server_address=""}"#
         var rounds = 0.0
         func serveRound() throws {
             for probe in probes { try probe.serveRequests(succeeded: 4, failed: 1) }
@@ -90,8 +90,8 @@ struct DashboardTests {
             #expect(values[key] == value, "\(panel): \(expression) gives \(values)")
         }
         try expect("Servers", "A", 2)
-        try expect("Engines up", "A", 2)
-        try expect("Engines up", "B", 2)
+        try expect("Engines up", "A", 3)
+        try expect("Engines up", "B", 3)
         // Ollama's share of the GPU memory is higher, and is something else.
         try expect("Fullest KV cache", "A", 72.5)
         try expect("Capacity in use", "A", 75)
@@ -106,6 +106,7 @@ struct DashboardTests {
         try expect("Throughput and running requests", "C", 43, label: "job", is: "llm-server")
         try expect("Throughput and running requests", "D", 5, label: "engine", is: "tensorrt-llm")
         try expect("GPU memory per model", "A", 8_053_063_680, label: "model", is: "qwen:7b")
+        try expect("Prefix-cache hits", "A", 25, label: "gen_ai_request_model", is: "llama")
         try expect("GPU utilisation", "A", 0.97, label: "hw_id", is: FakeNVML.uuid(1))
         try expect("GPU memory in use", "A", 0.25, label: "hw_id", is: FakeNVML.uuid(0))
         try expect("GPU temperature", "A", 60, label: "hw_id", is: FakeNVML.uuid(0))

@@ -18,6 +18,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
 
     /// Takes an absolute http or https URL with a host; throws ``Invalid`` otherwise.
     package init(_ text: String) throws {
+        try Self.refuseMisplacedSecrets(in: text)
         guard let parts = URLComponents(string: text) else { throw Invalid.notAURL }
         try self.init(parts)
     }
@@ -28,6 +29,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
             throw Invalid.scheme
         }
         guard let host = parts.host, !host.isEmpty else { throw Invalid.host }
+        guard !host.contains("@") else { throw Invalid.atSign }
         if let port = parts.port, !(1...65535).contains(port) { throw Invalid.port }
         parts.scheme = scheme
         parts.fragment = nil
@@ -43,6 +45,19 @@ package struct HTTPEndpoint: Sendable, Hashable {
         self.host = host.trimmed { $0 == "[" || $0 == "]" }
         port = parts.port ?? (scheme == "https" ? 443 : 80)
         urlWithUserInfo = complete
+    }
+
+    /// Refuses texts in which a parser finds a URL, but not the one that was meant: several URLs in one text, or a
+    /// password with an unescaped `/`, `?` or `#`. In `http://me:12/s3cret@host` the host would be `me`, and the path,
+    /// which is logged and sent there, the rest of the password.
+    private static func refuseMisplacedSecrets(in text: String) throws {
+        guard !text.unicodeScalars.contains(where: \.isBlankOrControl) else { throw Invalid.blank }
+        let parts = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return }
+        let afterHost = parts[2].drop { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard !afterHost.contains("@") else { throw Invalid.atSign }
+        // A query may well hold a URL, and is never logged.
+        guard !afterHost.prefix(while: { $0 != "?" && $0 != "#" }).contains("://") else { throw Invalid.secondURL }
     }
 
     /// The URL's path, percent-decoded; empty if it has none.
@@ -99,7 +114,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
 
     /// Why a text is not a usable endpoint.
     package enum Invalid: Error, CustomStringConvertible {
-        case notAURL, scheme, host, port
+        case notAURL, scheme, host, port, blank, atSign, secondURL
 
         package var description: String {
             switch self {
@@ -107,9 +122,17 @@ package struct HTTPEndpoint: Sendable, Hashable {
             case .scheme: "does not begin with http:// or https://"
             case .host: "has no host"
             case .port: "has a port outside 1 to 65535"
+            case .blank: "has a blank or a control character"
+            case .atSign:
+                "has an @ after its host: a password's / ? # , ; are written %2F %3F %23 %2C %3B, and any other @ is %40"
+            case .secondURL: "has a second URL in its path"
             }
         }
     }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isBlankOrControl: Bool { properties.isWhitespace || properties.generalCategory == .control }
 }
 
 extension HTTPEndpoint: CustomStringConvertible {

@@ -145,7 +145,7 @@ final class URLSessionAnswer: Sendable {
             return false
         }
         // URLSession would decompress the body without a limit.
-        if let coding = response.contentCoding {
+        if let coding = response.contentCoding ?? (response.isReadByURLSession ? nil : HTTPFailure.unknownCoding) {
             finish(.failure(.answerEncoded(coding)))
             return false
         }
