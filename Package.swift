@@ -27,7 +27,7 @@ let package = Package(
         ),
         .executableTarget(name: "OllamaExample", dependencies: ["OllamaPoller"], path: "Examples/OllamaExample"),
 
-        .target(name: "TestSupport", dependencies: ["GenAISupport"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["GenAIOtel", "GenAISupport"], path: "Tests/TestSupport"),
         .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
         .executableTarget(
             name: "FaultProbe",

@@ -41,13 +41,18 @@ public final class GenAIInstrumentation: Sendable {
         let log = Log(level: configuration.logLevel, handler: logGate.write)
         let collector = ServerMetricsCollector(
             cardinalityLimit: configuration.cardinalityLimit,
+            exponentialHistograms: configuration.exporters.contains(.otlp)
+                && configuration.otlp.histogramAggregation == .base2Exponential,
             log: log,
             timeSource: timeSource
         )
         let clock = SnapshotClock(timeSource, after: collector.startTime)
         let resource = Resource(configuration)
         for warning in configuration.warnings { log.warning(warning) }
-        let exporters = Self.exporters(configuration, resource, log, timeSource)
+        let sendsOwnMetrics = configuration.exporters.contains(.otlp) && configuration.otlp.exportsOwnMetrics
+        let ownMetrics =
+            sendsOwnMetrics ? OwnMetrics(configuration.otlp, startTime: collector.startTime) : nil
+        let exporters = Self.exporters(configuration, resource, ownMetrics, log, timeSource)
 
         self.log = log
         self.logGate = logGate
@@ -63,7 +68,12 @@ public final class GenAIInstrumentation: Sendable {
                 interval: configuration.exportInterval,
                 timeout: configuration.exportTimeout,
                 timeSource: timeSource,
-                collect: { collector.snapshot(time: clock.next()) }
+                collect: {
+                    let begin = timeSource.now
+                    var snapshot = collector.snapshot(time: clock.next())
+                    ownMetrics?.add(to: &snapshot, collectedIn: begin.duration(to: timeSource.now))
+                    return snapshot
+                }
             )
         if configuration.isDisabled {
             ollama = nil
@@ -198,6 +208,7 @@ extension GenAIInstrumentation {
     private static func exporters(
         _ configuration: GenAIConfiguration,
         _ resource: Resource,
+        _ ownMetrics: OwnMetrics?,
         _ log: Log,
         _ timeSource: any TimeSource
     ) -> [any SnapshotExporter] {
@@ -211,6 +222,7 @@ extension GenAIInstrumentation {
                 let exporter = try OTLPHTTPExporter(
                     configuration.otlp,
                     resource: resource,
+                    ownMetrics: ownMetrics,
                     log: log,
                     timeSource: timeSource
                 )

@@ -166,6 +166,39 @@ struct HTTPTransportTests {
         }
     }
 
+    @Test(
+        "where the status is all that matters, 2xx is a success without a body that can't be had",
+        arguments: TestedClient.allCases
+    )
+    func answeredByStatus(client: TestedClient) throws {
+        func send(_ answer: LoopbackAnswer) throws -> Result<HTTPResponse, HTTPFailure> {
+            let server = try LoopbackServer(always: answer)
+            defer { server.stop() }
+            let client = try client.make(answerLimit: 1000)
+            defer { client.close() }
+            var request = HTTPRequest(method: "POST", endpoint: try HTTPEndpoint(server.url), body: Data([1]))
+            request.isAnsweredByStatus = true
+            return client.send(request, timeout: .seconds(1), cancellation: Cancellation())
+        }
+        let tooLong = Data(count: 5000)
+        let cut = "HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\nX-A: b\r\n\r\nhalf"
+        for (answer, failure) in [
+            (.response(200, headers: ["Content-Encoding": "gzip"], body: Data([31])), .answerEncoded("gzip")),
+            (.response(200, headers: [:], body: tooLong), .answerTooLarge(limit: 1000)),
+            (.raw(Data(cut.utf8)), .connectionLost),
+        ] as [(LoopbackAnswer, HTTPFailure)] {
+            let response = try send(answer).get()
+            #expect([200, 202].contains(response.status))
+            #expect(response.body.isEmpty)
+            #expect(response.bodyFailure == failure)
+        }
+        #expect(try send(.json("{}")).get().bodyFailure == nil)
+        #expect(throws: HTTPFailure.answerEncoded("gzip")) {
+            try send(.response(500, headers: ["Content-Encoding": "gzip"], body: Data([31]))).get()
+        }
+        #expect(throws: HTTPFailure.connectionLost) { try send(.close).get() }
+    }
+
     @Test("a client that was flooded goes on working, and can be closed", arguments: TestedClient.allCases)
     func afterFlood(client: TestedClient) throws {
         let server = try LoopbackServer { $0.target == "/flood" ? .flood : .text("ok") }

@@ -14,12 +14,14 @@ struct TrafficProbe {
     ///   - resource: more attributes of its resource.
     ///   - engines: what it polls, ten times a second.
     ///   - gpus: the library through which it reads GPUs, ten times a second.
+    ///   - more: other variables of its environment.
     init(
         service: String = "llm-server",
         exportingTo endpoint: String? = nil,
         resource: String = "",
         polling engines: SimulatedEngines? = nil,
-        gpus: FakeNVML? = nil
+        gpus: FakeNVML? = nil,
+        environment more: [String: String] = [:]
     ) throws {
         var environment = [
             "OTEL_SERVICE_NAME": service, "OTEL_RESOURCE_ATTRIBUTES": resource,
@@ -32,6 +34,7 @@ struct TrafficProbe {
             environment["GENAI_GPU_COLLECTION_INTERVAL"] = "0.1"
         }
         environment.merge(engines?.environment ?? [:]) { $1 }
+        environment.merge(more) { $1 }
         process = try ChildProcess(builtProduct("TrafficProbe"), environment: environment)
         let line = try #require(process.waitForLine(containing: "listening on "), "\(process.lines)")
         port = try #require(line.split(separator: " ").last.flatMap { Int($0) })

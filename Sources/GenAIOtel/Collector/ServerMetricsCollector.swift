@@ -49,8 +49,15 @@ public final class ServerMetricsCollector: Sendable {
     /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
     package let startTime: UInt64
 
-    /// - Parameter cardinalityLimit: how many models each metric tells apart; at least 1.
-    package init(cardinalityLimit: Int, log: Log, timeSource: any TimeSource = SystemTimeSource()) {
+    /// - Parameters:
+    ///   - cardinalityLimit: how many models each metric tells apart; at least 1.
+    ///   - exponentialHistograms: whether tracked requests are counted in exponential buckets too.
+    package init(
+        cardinalityLimit: Int,
+        exponentialHistograms: Bool = false,
+        log: Log,
+        timeSource: any TimeSource = SystemTimeSource()
+    ) {
         self.timeSource = timeSource
         nanoseconds = timeSource.monotonicClock
         startTime = timeSource.unixNanoseconds
@@ -59,7 +66,7 @@ public final class ServerMetricsCollector: Sendable {
         state = Locked(
             State(
                 kvCacheUsage: SeriesTable(limit: cardinalityLimit),
-                requests: RequestStore(limit: cardinalityLimit),
+                requests: RequestStore(limit: cardinalityLimit, isExponential: exponentialHistograms),
                 recorded: RecordedServers(limit: cardinalityLimit, processStart: startTime),
                 gpus: RecordedGPUs(limit: cardinalityLimit)
             )

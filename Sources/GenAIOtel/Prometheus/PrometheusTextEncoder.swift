@@ -55,7 +55,8 @@ package struct PrometheusTextEncoder: Sendable {
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points), .sum(let points, _), .upDownSum(let points): 256 + 160 * points.count
-        case .histogram(let points, _): points.reduce(256) { $0 + 192 * ($1.bounds.count + 3) }
+        case .histogram(let points, _), .exponentialHistogram(let points, _):
+            points.reduce(256) { $0 + 192 * ($1.bounds.count + 3) }
         }
     }
 }
@@ -72,7 +73,8 @@ extension TextWriter {
             let name = name + "_total"
             header(name, type: "counter", help: help)
             list(points, separator: "") { $0.sample(name, $1) }
-        case .histogram(let points, _):
+        // The text has no exponential buckets; each point has the others too.
+        case .histogram(let points, _), .exponentialHistogram(let points, _):
             let name = metric.descriptor.unit == "s" ? name + "_seconds" : name
             header(name, type: "histogram", help: help)
             var bounds = BoundTexts()

@@ -15,8 +15,8 @@ package struct EnvironmentReader {
     }
 
     /// Adds a warning that the value of a variable can't be used.
-    package mutating func warn(_ name: String, _ problem: String) {
-        warnings.append("\(name) \(problem); it is ignored")
+    package mutating func warn(_ name: String, _ problem: String, consequence: String = "it is ignored") {
+        warnings.append("\(name) \(problem); \(consequence)")
     }
 
     /// The value without surrounding white space; nil if it is unset or empty.

@@ -8,6 +8,9 @@ package struct HTTPRequest: Sendable {
     package var endpoint: HTTPEndpoint
     package var headers: [HTTPHeader]
     package var body: Data?
+    /// Whether a status of 2xx is all that matters: then an answer whose body is too large, encoded or broken off is a
+    /// success without a body, with ``HTTPResponse/bodyFailure``. Otherwise it is a failure.
+    package var isAnsweredByStatus = false
 
     package init(method: String = "GET", endpoint: HTTPEndpoint, headers: [HTTPHeader] = [], body: Data? = nil) {
         self.method = method
@@ -54,6 +57,8 @@ package struct HTTPResponse: Sendable {
     /// Names in lower case.
     package var headers: [String: String]
     package var body: [UInt8]
+    /// Why the body is missing; nil unless ``HTTPRequest/isAnsweredByStatus``.
+    package var bodyFailure: HTTPFailure?
 
     package init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
         self.status = status
@@ -83,6 +88,18 @@ package struct HTTPResponse: Sendable {
         "gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "bzip2", "x-bzip2", "lzma", "xz", "lz4",
         "snappy", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm",
     ]
+}
+
+extension Result where Success == HTTPResponse, Failure == HTTPFailure {
+    /// The result of a request of which at least `head` has arrived.
+    func considering(_ head: HTTPResponse?, of request: HTTPRequest) -> Self {
+        guard case .failure(let failure) = self, request.isAnsweredByStatus,
+            let head, (200...299).contains(head.status)
+        else { return self }
+        var response = HTTPResponse(status: head.status, headers: head.headers)
+        response.bodyFailure = failure
+        return .success(response)
+    }
 }
 
 /// Why there is no complete answer.
