@@ -141,7 +141,7 @@ struct GPUTests {
         #expect(energy(next()) == .double(10))
     }
 
-    @Test("as OTLP JSON an up-down sum is a cumulative one that is not said to be monotonic; as Prometheus text it is a gauge")
+    @Test("an up-down sum is cumulative and not monotonic as OTLP JSON, and a gauge as Prometheus text")
     func encodings() throws {
         var reading = gpu(energy: 2.5)
         reading.memoryUsage = 7
