@@ -14,7 +14,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "GenAISupport"]),
-        .target(name: "OllamaPoller", dependencies: ["GenAISupport"]),
+        .target(name: "OllamaPoller", dependencies: ["EnginePoller", "GenAISupport"]),
         .target(name: "EnginePoller", dependencies: ["GenAISupport"]),
         .target(name: "GenAISupport"),
 

@@ -20,7 +20,7 @@ import Foundation
 /// ```
 public final class OllamaServerMetricsPoller: Sendable {
     private let log: Log
-    /// Nil if the URL is unusable.
+    /// Nil if the URL or the certificate file is unusable.
     private let server: PolledServer?
     /// What is still to be logged about the configuration: nothing after the first start.
     private let notes: Locked<[OllamaTarget.Note]>

@@ -220,12 +220,16 @@ struct HTTPTransportTests {
         #expect(eventually { server.openConnections == 0 })
     }
 
-    @Test("an answer that is compressed unasked is refused", arguments: TestedClient.allCases)
-    func encoded(client: TestedClient) throws {
-        let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": "gzip"], body: Data([1, 2]))
+    @Test(
+        "an answer that is compressed unasked is refused",
+        arguments: TestedClient.allCases,
+        [("gzip", "gzip"), ("GZip", "gzip"), ("deflate", "deflate"), ("br", "br"), ("identity, zstd", "zstd")]
+    )
+    func encoded(client: TestedClient, coding: (sent: String, reported: String)) throws {
+        let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": coding.sent], body: Data([1, 2]))
         let server = try LoopbackServer(always: answer)
         defer { server.stop() }
-        #expect(throws: HTTPFailure.answerEncoded("gzip")) { try get(client, server).get() }
+        #expect(throws: HTTPFailure.answerEncoded(coding.reported)) { try get(client, server).get() }
     }
 
     @Test("user info becomes an Authorization header and stays out of the URL", arguments: TestedClient.allCases)
@@ -294,7 +298,7 @@ struct HTTPTransportTests {
     @Test(
         "an answer that says that it is not encoded is taken",
         arguments: TestedClient.allCases,
-        ["", "identity", "Identity"]
+        ["", "identity", "Identity", "none"]
     )
     func notEncoded(client: TestedClient, coding: String) throws {
         let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": coding], body: Data([1, 2]))
@@ -427,6 +431,32 @@ struct ChosenTransportTests {
             #expect(Set(server.requests.map { $0.headers["authorization"] }) == ["Basic bWU6b3du"])
             #expect(server.requests.allSatisfy { $0.headers["x-key"] == "s3cret" })
         }
+    }
+
+    @Test(
+        "an answer whose Content-Encoding is none is read",
+        arguments: Preference.allCases,
+        ["", "identity", "None", "utf-8", "UTF-8", "plain", "text/plain", "identity, utf-8", "x-own"]
+    )
+    func notEncoded(preference: Preference, coding: String) throws {
+        let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": coding], body: Data("plain".utf8))
+        let server = try LoopbackServer(always: answer)
+        defer { server.stop() }
+        let transport = preference.make()
+        defer { transport.close() }
+        for _ in 0..<3 { #expect(try send(transport, server.url).body == Array("plain".utf8)) }
+        // URLSession has one try.
+        #expect(server.requests.count <= 4)
+    }
+
+    @Test("an answer to a POST that can't be read is not asked for again", arguments: Preference.allCases)
+    func postIsNotRepeated(preference: Preference) throws {
+        let server = try LoopbackServer(always: .response(200, headers: ["Content-Encoding": "utf-8"]))
+        defer { server.stop() }
+        let transport = preference.make()
+        defer { transport.close() }
+        _ = try? send(transport, server.url, method: "POST", body: Data("x".utf8))
+        #expect(server.requests.count == 1)
     }
 
     @Test("nothing else is followed", arguments: Preference.allCases)

@@ -67,8 +67,9 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
 
 extension ModelReading {
     /// Fills in what the metrics page lacks. Where both have a figure, the page's counts.
-    mutating func complete(with detail: ModelReading) {
+    package mutating func complete(with detail: ModelReading) {
         model = model ?? detail.model
+        if replicas.isEmpty { replicas = detail.replicas }
         figures = figures.completed(with: detail.figures)
     }
 }

@@ -32,9 +32,7 @@ struct EngineSamples {
         case .ratio(let series, let others):
             values(kind, (series + others).map(sums)) { values in
                 let first = values.prefix(series.count).lazy.compactMap(\.self).first
-                return values.dropFirst(series.count).reduce(first) { largest, value in
-                    largest.flatMap { largest in value.map { max(largest, $0) } } ?? largest ?? value
-                }.map { $0 * 100 }
+                return (values.dropFirst(series.count) + [first]).lazy.compactMap(\.self).max().map { $0 * 100 }
             }
         case .labels(let metric, let alternatives):
             values(kind, [labelValues(metric, alternatives)]) { $0[0] }

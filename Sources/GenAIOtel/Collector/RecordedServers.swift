@@ -24,6 +24,8 @@ final class RecordedServer: Sendable {
     let overflow: Figures?
     /// What the server counts, also of departed models and while it is down, so that counting goes on when they are back.
     let counters: [CounterKey: Counter]
+    /// The models of the last reading that told any.
+    let listed: Set<String>
     /// When it last told its figures, in nanoseconds since 1970; nil if it never did.
     let lastTold: UInt64?
 
@@ -32,12 +34,14 @@ final class RecordedServer: Sendable {
         departed: [String: Departed],
         overflow: Figures?,
         counters: [CounterKey: Counter],
+        listed: Set<String>,
         lastTold: UInt64?
     ) {
         self.reading = reading
         self.departed = departed
         self.overflow = overflow
         self.counters = counters
+        self.listed = listed
         self.lastTold = lastTold
     }
 }
@@ -81,6 +85,7 @@ struct RecordedServers: Sendable {
             departed: departed,
             overflow: overflow,
             counters: counters(of: former, after: reading, departed, time),
+            listed: reading.tellsFigures ? Set(reading.models.compactMap(\.model)) : former?.listed ?? [],
             lastTold: reading.tellsFigures ? time : former?.lastTold
         )
         if let position { servers[position] = new } else { servers.append(new) }
@@ -150,7 +155,36 @@ struct RecordedServers: Sendable {
                 result[key] = Counter(parts, now: time, unseenSince: server?.lastTold ?? unseenSince)
             }
         }
+        if reading.modelsLoaded != nil { countLoads(&result, of: server, after: reading, time) }
         return result
+    }
+
+    /// Counts the models that have come and gone since a server that lists what is in its memory last told.
+    private func countLoads(
+        _ counters: inout [RecordedServer.CounterKey: Counter],
+        of server: RecordedServer?,
+        after reading: ServerReading,
+        _ time: UInt64
+    ) {
+        func count(_ figure: Figure, of model: String, isOneMore: Bool) {
+            let key = RecordedServer.CounterKey(model: model, figure: figure)
+            let start = server?.lastTold ?? time
+            var counter =
+                counters[key]
+                ?? Counter([Counter.Part(replica: "", value: .int(0), start: start)], now: time, unseenSince: start)
+            if isOneMore { counter?.countOneMore(now: time) }
+            counters[key] = counter
+        }
+        let listed = Set(reading.models.compactMap(\.model))
+        for model in listed {
+            let isNew = server?.lastTold != nil && server?.listed.contains(model) == false
+            count(.modelLoads, of: model, isOneMore: isNew)
+            count(.modelUnloads, of: model, isOneMore: false)
+        }
+        for model in server?.listed.subtracting(listed) ?? [] {
+            count(.modelLoads, of: model, isOneMore: false)
+            count(.modelUnloads, of: model, isOneMore: true)
+        }
     }
 
     private func takeOverflow(from reading: inout ServerReading) -> Figures? {

@@ -74,9 +74,9 @@ package struct EnvironmentReader {
         return nil
     }
 
-    /// The parts of a comma-separated list, trimmed, without empty ones.
-    package func list(_ name: String) -> [String] {
-        (text(name) ?? "").split(separator: ",")
+    /// The parts of a list, by default a comma-separated one, trimmed, without empty ones.
+    package func list(_ name: String, isSeparator: (Character) -> Bool = { $0 == "," }) -> [String] {
+        (text(name) ?? "").split(whereSeparator: isSeparator)
             .map { $0.trimmed() }
             .filter { !$0.isEmpty }
     }

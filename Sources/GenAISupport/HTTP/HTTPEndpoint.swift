@@ -18,24 +18,9 @@ package struct HTTPEndpoint: Sendable, Hashable {
 
     /// Takes an absolute http or https URL with a host; throws ``Invalid`` otherwise.
     package init(_ text: String) throws {
-        try Self.checkShape(text)
+        try Self.refuseMisplacedSecrets(in: text)
         guard let parts = URLComponents(string: text) else { throw Invalid.notAURL }
         try self.init(parts)
-    }
-
-    /// Refuses what a URL parser takes, but nobody can have meant. Each of these could also make a part of a password the
-    /// host, or a part of the path that is logged.
-    private static func checkShape(_ text: String) throws {
-        let isBlank: (Unicode.Scalar) -> Bool = { $0.properties.isWhitespace || $0.value < 0x20 || $0.value == 0x7F }
-        if text.unicodeScalars.contains(where: isBlank) { throw Invalid.blank }
-        guard let scheme = text.range(of: "://") else { return }
-        let rest = text[scheme.upperBound...]
-        if rest.contains("://") { throw Invalid.secondURL }
-        let authority = rest.prefix { !"/?#".contains($0) }
-        let others = rest[authority.endIndex...]
-        if others.contains("@") { throw Invalid.userInfo }
-        let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
-        if ["$(", "${", "{{"].contains(where: { host.contains($0) || others.contains($0) }) { throw Invalid.reference }
     }
 
     /// Whether a host is a name or an address, brackets included. Names beyond ASCII are left to the resolver.
@@ -56,6 +41,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
             throw Invalid.scheme
         }
         guard let host = parts.host, !host.isEmpty else { throw Invalid.host }
+        guard !host.contains("@") else { throw Invalid.atSign }
         guard Self.isPossible(host: host) else { throw Invalid.hostName }
         if let port = parts.port, !(1...65535).contains(port) { throw Invalid.port }
         parts.scheme = scheme
@@ -72,6 +58,24 @@ package struct HTTPEndpoint: Sendable, Hashable {
         self.host = host.trimmed { $0 == "[" || $0 == "]" }
         port = parts.port ?? (scheme == "https" ? 443 : 80)
         urlWithUserInfo = complete
+    }
+
+    /// Refuses texts in which a parser finds a URL, but not the one that was meant: several URLs in one text, or a
+    /// password with an unescaped `/`, `?` or `#`. In `http://me:12/s3cret@host` the host would be `me`, and the path,
+    /// which is logged and sent there, the rest of the password.
+    private static func refuseMisplacedSecrets(in text: String) throws {
+        guard !text.unicodeScalars.contains(where: \.isBlankOrControl) else { throw Invalid.blank }
+        let parts = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return }
+        let afterHost = parts[2].drop { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard !afterHost.contains("@") else { throw Invalid.atSign }
+        // A query may well hold a URL, and is never logged.
+        guard !parts[2].prefix(while: { $0 != "?" && $0 != "#" }).contains("://") else { throw Invalid.secondURL }
+        // A password may well look like a reference.
+        let hostAndPort = parts[2].dropLast(afterHost.count).split(separator: "@").last ?? ""
+        guard !["$(", "${", "{{"].contains(where: { hostAndPort.contains($0) || afterHost.contains($0) }) else {
+            throw Invalid.reference
+        }
     }
 
     /// The URL's path, percent-decoded; empty if it has none.
@@ -128,7 +132,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
 
     /// Why a text is not a usable endpoint.
     package enum Invalid: Error, CustomStringConvertible {
-        case notAURL, scheme, host, hostName, port, blank, secondURL, userInfo, reference
+        case notAURL, scheme, host, hostName, port, blank, atSign, secondURL, reference
 
         package var description: String {
             switch self {
@@ -137,13 +141,18 @@ package struct HTTPEndpoint: Sendable, Hashable {
             case .host: "has no host"
             case .hostName: "has a host with characters that no host has"
             case .port: "has a port outside 1 to 65535"
-            case .blank: "has a blank in it"
-            case .secondURL: "has a second URL in it"
-            case .userInfo: "has an @ behind the host: percent-encode user and password (/ is %2F), or the @ (%40)"
+            case .blank: "has a blank or a control character"
+            case .atSign:
+                "has an @ after its host: a password's / ? # , ; are written %2F %3F %23 %2C %3B, and any other @ is %40"
+            case .secondURL: "has a second URL in its path"
             case .reference: "refers to a variable that was not replaced, such as $(NAME)"
             }
         }
     }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isBlankOrControl: Bool { properties.isWhitespace || properties.generalCategory == .control }
 }
 
 extension HTTPEndpoint: CustomStringConvertible {

@@ -66,13 +66,28 @@ package struct HTTPResponse: Sendable {
         self.body = body
     }
 
-    /// The body's `Content-Encoding`; nil if it is not encoded.
+    /// What the body is compressed or encrypted with, by its `Content-Encoding`; nil if it can be read as it is.
+    ///
+    /// Any other word is none: servers write `none`, `utf-8`, `plain` and the like there.
     var contentCoding: String? {
-        guard let coding = headers["content-encoding"], !["", "identity"].contains(coding.lowercased()) else {
-            return nil
-        }
-        return coding
+        (headers["content-encoding"] ?? "").split { $0 == "," || $0 == ";" }
+            .map { $0.trimmed().lowercased() }
+            .first(where: Self.codings.contains)
     }
+
+    /// Whether URLSession hands the body over. On Linux it gives up at a word that it does not know.
+    var isReadByURLSession: Bool {
+        #if os(Linux)
+        ["", "identity", "none"].contains(headers["content-encoding"]?.lowercased() ?? "")
+        #else
+        true
+        #endif
+    }
+
+    private static let codings: Set = [
+        "gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "bzip2", "x-bzip2", "lzma", "xz", "lz4",
+        "snappy", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm",
+    ]
 }
 
 extension Result where Success == HTTPResponse, Failure == HTTPFailure {
@@ -105,10 +120,13 @@ package enum HTTPFailure: Error, Sendable, Equatable {
     case tlsFailed
     /// The answer is larger than `limit` bytes.
     case answerTooLarge(limit: Int)
-    /// The answer is compressed although `identity` was asked for.
+    /// The answer is encoded in this way, a known one or ``unknownCoding``, although `identity` was asked for.
     case answerEncoded(String)
     /// Anything else, with the client's error code.
     case other(String)
+
+    /// Instead of the server's word, which may be any text.
+    static let unknownCoding = "in an unknown way"
 }
 
 extension HTTPFailure: CustomStringConvertible {
@@ -122,12 +140,8 @@ extension HTTPFailure: CustomStringConvertible {
         case .handshakeFailed: "TLS handshake failed"
         case .tlsFailed: "certificate not accepted"
         case .answerTooLarge(let limit): "answer larger than \(limit) bytes"
-        case .answerEncoded(let coding):
-            "answer is encoded (\(Self.codings.contains(coding) ? coding : "in an unknown way")) although that was not asked for"
+        case .answerEncoded(let coding): "answer is encoded (\(coding)) although that was not asked for"
         case .other(let code): "request failed (\(code))"
         }
     }
-
-    /// The names that may be logged. Others are arbitrary text from the server.
-    private static let codings: Set = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"]
 }

@@ -151,7 +151,7 @@ final class URLSessionAnswer: Sendable {
         }
         state.mutate { $0.head = response }
         // URLSession would decompress the body without a limit.
-        if let coding = response.contentCoding {
+        if let coding = response.contentCoding ?? (response.isReadByURLSession ? nil : HTTPFailure.unknownCoding) {
             finish(.failure(.answerEncoded(coding)))
             return false
         }
