@@ -1,6 +1,7 @@
 // One poll of Ollama: asks for the loaded models and makes a reading of the answer.
 
 import Foundation
+import GPUPoller
 
 /// Reads an Ollama by its `/api/ps`.
 final class OllamaPoll: ServerPoll {
@@ -31,7 +32,14 @@ final class OllamaPoll: ServerPoll {
     private let absences: FailureLog
     private let troubles: FailureLog
 
-    init(_ target: OllamaTarget, detector: VRAMDetector, timeLimit: Duration, log: Log, timeSource: any TimeSource) {
+    init(
+        _ target: OllamaTarget,
+        detector: VRAMDetector,
+        calls: DriverCalls,
+        timeLimit: Duration,
+        log: Log,
+        timeSource: any TimeSource
+    ) {
         endpoint = target.endpoint
         urlName = target.urlName
         name = "Ollama at \(endpoint)"
@@ -49,6 +57,7 @@ final class OllamaPoll: ServerPoll {
             configured: target.maxVRAM,
             isLocal: target.isLocal,
             detector: detector,
+            calls: calls,
             log: log,
             timeSource: timeSource
         )

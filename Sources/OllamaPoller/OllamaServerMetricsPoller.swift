@@ -1,6 +1,7 @@
 // The poller of Ollama: a background thread.
 
 import Foundation
+import GPUPoller
 
 /// Polls an Ollama server in the background and passes its readings on.
 ///
@@ -52,8 +53,9 @@ public final class OllamaServerMetricsPoller: Sendable {
         timeSource: any TimeSource = SystemTimeSource(),
         timeLimit: Duration = OllamaPoll.timeLimit,
         detector: VRAMDetector = VRAMDetector(
-            locations: VRAMLocations(environment: ProcessInfo.processInfo.environment)
+            locations: GPULocations(environment: ProcessInfo.processInfo.environment)
         ),
+        calls: DriverCalls = .shared,
         onReading: @escaping @Sendable (ServerReading) -> Void,
         onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
     ) {
@@ -69,7 +71,14 @@ public final class OllamaServerMetricsPoller: Sendable {
                 onReading: onReading,
                 onWithdrawal: onWithdrawal
             ) { _ in
-                OllamaPoll(target, detector: detector, timeLimit: timeLimit, log: log, timeSource: timeSource)
+                OllamaPoll(
+                    target,
+                    detector: detector,
+                    calls: calls,
+                    timeLimit: timeLimit,
+                    log: log,
+                    timeSource: timeSource
+                )
             }
         }
     }
