@@ -47,7 +47,7 @@ let package = Package(
         .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
         .testTarget(
             name: "EnginePollerTests",
-            dependencies: ["EnginePoller", "TestSupport"],
+            dependencies: ["EnginePoller", "GenAIOtel", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
         .testTarget(

@@ -89,6 +89,13 @@ struct Prometheus {
         }
     }
 
+    /// What the only series of a counter has counted while it was sampled, through restarts: to the unit, which `increase()`
+    /// is not, because it estimates what happened beside the samples.
+    func rise(_ series: String) throws -> Double {
+        let values = try samples("\(series)[10m]").map(\.value)
+        return zip(values.dropFirst(), values).reduce(values.first ?? 0) { $0 + ($1.0 < $1.1 ? $1.0 : $1.0 - $1.1) }
+    }
+
     /// At how many of the steps from `start` to `end` the only series of an expression has a value of at most two steps
     /// before, all in seconds since 1970.
     func rangeCount(_ expression: String, from start: Double, to end: Double, step: Int) throws -> Int {
@@ -101,9 +108,9 @@ struct Prometheus {
         return (series[0]["values"] as? [Any])?.count ?? 0
     }
 
-    private func result(of expression: String) throws -> [[String: Any]] {
+    private func result(of expression: String, at time: Double? = nil) throws -> [[String: Any]] {
         let escaped = expression.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-        return try result(at: "/api/v1/query?query=\(escaped)")
+        return try result(at: "/api/v1/query?query=\(escaped)" + (time.map { "&time=\($0)" } ?? ""))
     }
 
     private func result(at path: String) throws -> [[String: Any]] {
@@ -113,10 +120,12 @@ struct Prometheus {
         return data["result"] as? [[String: Any]] ?? []
     }
 
-    /// The values that an expression has now, by the value of one label.
-    func query(_ expression: String, by label: String = "model") throws -> [String: Double] {
+    /// The values that an expression has, by the value of one label.
+    ///
+    /// - Parameter time: in seconds since 1970; without, now.
+    func query(_ expression: String, by label: String = "model", at time: Double? = nil) throws -> [String: Double] {
         var values: [String: Double] = [:]
-        for series in try result(of: expression) {
+        for series in try result(of: expression, at: time) {
             let labels = series["metric"] as? [String: String] ?? [:]
             let value = (series["value"] as? [Any])?.last as? String
             values[labels[label] ?? ""] = value.flatMap(Double.init)
