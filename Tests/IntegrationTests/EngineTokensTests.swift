@@ -70,7 +70,10 @@ extension BackendTests {
         let port = try freePort()
         var environment = Self.environment(target: path.url, endpoint: "http://127.0.0.1:\(port)/v1/metrics")
         environment["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"] = "delta"
-        let instrumentation = instrument(GenAIConfiguration(environment: environment))
+        var configuration = GenAIConfiguration(environment: environment)
+        // What is dropped for lack of room is missing.
+        configuration.otlp.outageBufferLimit = 500
+        let instrumentation = instrument(configuration)
         defer { instrumentation.shutdown() }
         try path.waitForAnswers(1)
 
@@ -95,6 +98,7 @@ extension BackendTests {
         #expect(entries.count { $0.status != 200 } >= 8)
         #expect(entries.flatMap(\.findings) == [])
         let accepted = entries.filter { $0.status == 200 }
+        #expect(instrumentation.exportStatistics.exportsFailed == 0)
         #expect(accepted.count == instrumentation.exportStatistics.exportsDelivered)
         let tokens = accepted.flatMap { $0.points(ofSum: "gen_ai.server.tokens") }
         #expect(tokens.allSatisfy { $0.isDelta && $0.value > 0 })

@@ -45,8 +45,13 @@ extension BackendTests {
         }
         #expect(isThere)
 
-        for (first, last) in [(before[0], before[3]), (before[1], before[2]), (before[1], after[2]), (after[0], after[2])] {
-            let window = "[\(Int((last - first) * 1_000))ms]"
+        // Not from the first page on: where an engine does not tell its start, what is forwarded begins with 0 there, and
+        // Prometheus then estimates nothing before it.
+        let spans = [(before[1], before[3]), (before[2], before[3]), (before[1], after[2]), (after[0], after[2])]
+        for (first, last) in spans {
+            // From amid the samples of the first page to right after the last sample of the last one: at each end, those that
+            // were scraped and those that were pushed at one moment are both in it or both out.
+            let window = "[\(Int((last - first + 0.6) * 1_000))ms]"
             for (own, forwarded) in ReplayedEngine.pairs(window) {
                 func value(_ expression: String) throws -> Double {
                     let values = try prometheus.query(expression, by: "", at: last)
@@ -58,7 +63,10 @@ extension BackendTests {
                 #expect(abs(try value(forwarded("pushed")) / expected - 1) < 0.02, "\(forwarded("pushed"))")
             }
         }
-        #expect(try prometheus.query("resets(gen_ai_server_tokens_total[1m])", by: "gen_ai_token_type").values.allSatisfy { $0 == 1 })
+        for job in ["scraped", "pushed"] {
+            let resets = "sum by (gen_ai_token_type) (resets(gen_ai_server_tokens_total{job=\"\(job)\"}[5m]))"
+            #expect(try prometheus.query(resets, by: "gen_ai_token_type") == ["input": 1, "output": 1])
+        }
         #expect(instrumentation.shutdown())
     }
 }
