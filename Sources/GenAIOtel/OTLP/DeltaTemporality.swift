@@ -92,12 +92,18 @@ struct DeltaTemporality: Sendable {
 
     /// Nil if nothing was counted. What has started anew since, or has other bounds, counts in whole.
     private func delta(_ point: HistogramPoint, since earlier: HistogramPoint?) -> HistogramPoint? {
-        let isContinued = earlier?.bounds == point.bounds && (point.accumulated != nil || earlier?.start == point.start)
-        let earlier = isContinued ? earlier : nil
-        var result = point.accumulated.map { HistogramPoint(point.attributes, $0, start: point.start) } ?? point
+        var result = point.counted
+        let old = earlier?.counted
+        let isContinued =
+            old.map { old in
+                // What had other bounds for a while has been counted from nothing since.
+                let hasFallen = zip(result.bucketCounts, old.bucketCounts).contains { $0 < $1 }
+                return old.bounds == point.bounds && !hasFallen
+                    && (point.accumulated != nil || old.start == point.start)
+            } ?? false
         result.range = nil
-        result.start = start(point.start, isKnown: earlier != nil)
-        if let old = earlier.map({ $0.accumulated.map { HistogramPoint([], $0, start: 0) } ?? $0 }) {
+        result.start = start(point.start, isKnown: isContinued)
+        if isContinued, let old {
             result.count = result.count.subtractingSaturated(old.count)
             result.sum = max(result.sum - old.sum, 0)
             result.bucketCounts = zip(result.bucketCounts, old.bucketCounts).map { $0.subtractingSaturated($1) }[...]
@@ -109,5 +115,12 @@ struct DeltaTemporality: Sendable {
     private func start(_ own: UInt64, isKnown: Bool) -> UInt64 {
         guard let last else { return own }
         return isKnown ? last.time : max(last.time, own)
+    }
+}
+
+extension HistogramPoint {
+    /// The point with what this process has seen counted.
+    fileprivate var counted: HistogramPoint {
+        accumulated.map { HistogramPoint(attributes, $0, start: start) } ?? self
     }
 }
