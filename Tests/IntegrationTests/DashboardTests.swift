@@ -44,7 +44,7 @@ struct DashboardTests {
 
     /// Lets requests end, a fifth of them with an error, until Prometheus has seen all of them and can compute rates.
     private func serveRequests(_ probes: [TrafficProbe], until prometheus: Prometheus) throws {
-        let total = #"{__name__=~"gen_ai_requests(_total)?"}"#
+        let total = #"{__name__=~"gen_ai_requests(_total)?", server_address=""}"#
         var rounds = 0.0
         func serveRound() throws {
             for probe in probes { try probe.serveRequests(succeeded: 4, failed: 1) }
@@ -86,8 +86,8 @@ struct DashboardTests {
             #expect(values[key] == value, "\(panel): \(expression) gives \(values)")
         }
         try expect("Servers", "A", 2)
-        try expect("Engines up", "A", 2)
-        try expect("Engines up", "B", 2)
+        try expect("Engines up", "A", 3)
+        try expect("Engines up", "B", 3)
         // Ollama's share of the GPU memory is higher, and is something else.
         try expect("Fullest KV cache", "A", 72.5)
         try expect("Capacity in use", "A", 75)
@@ -102,6 +102,7 @@ struct DashboardTests {
         try expect("Throughput and running requests", "C", 43, label: "job", is: "llm-server")
         try expect("Throughput and running requests", "D", 5, label: "engine", is: "tensorrt-llm")
         try expect("GPU memory per model", "A", 8_053_063_680, label: "model", is: "qwen:7b")
+        try expect("Prefix-cache hits", "A", 25, label: "gen_ai_request_model", is: "llama")
         let failed = try #require(prometheus.query(DashboardFile().query("Failed", "A"), by: "job").first?.value)
         // What is extrapolated at both ends differs a little from series to series.
         #expect((15...25).contains(failed))

@@ -121,11 +121,19 @@ struct FleetTests {
         fleet.expect(try dashboard.query("Waiting", "A"), ["": 70])
         fleet.expect(try dashboard.query("Capacity in use", "A"), ["": 43.75])
         fleet.expect(try dashboard.query("KV-cache usage per model", "A"), by: "model", ["llama": 90])
-        fleet.expect("sum by (job) (gen_ai_requests_total)", by: "job", ["llm-server": 77])
-        fleet.expect("sum by (error_type) (gen_ai_requests_total)", by: "error_type", ["": 70, "Overloaded": 7])
-        fleet.expect("sum(gen_ai_server_request_duration_seconds_count)", ["": 77])
+        fleet.expect("sum by (job) (gen_ai_requests_total{server_address=\"\"})", by: "job", ["llm-server": 77])
+        fleet.expect(
+            "sum by (error_type) (gen_ai_requests_total{server_address=\"\"})",
+            by: "error_type",
+            ["": 70, "Overloaded": 7]
+        )
+        fleet.expect("sum(gen_ai_server_request_duration_seconds_count{server_address=\"\"})", ["": 77])
         // Each of them polls the same engine: three views of it, none of which is in the sums above.
-        fleet.expect("count by (engine) (gen_ai_server_up == 1)", by: "engine", ["ollama": 3, "tensorrt-llm": 3])
+        fleet.expect(
+            "count by (engine) (gen_ai_server_up == 1)",
+            by: "engine",
+            ["ollama": 3, "tensorrt-llm": 3, "vllm": 3]
+        )
         fleet.expect(
             "max by (server_port) (gen_ai_server_requests_running{engine=\"tensorrt-llm\"})",
             by: "engine",
@@ -141,7 +149,15 @@ struct FleetTests {
         fleet.expect(try dashboard.query("Waiting", "A"), ["": 50])
         fleet.expect(try dashboard.query("Capacity in use", "A"), ["": 100 * 7 / 12.0])
         fleet.expect(try dashboard.query("KV-cache usage per model", "A"), by: "model", ["llama": 40])
-        fleet.expect("sum by (instance) (gen_ai_requests_total)", by: "instance", ["pod-1": 16, "pod-3": 44])
-        fleet.expect("count by (engine) (gen_ai_server_up == 1)", by: "engine", ["ollama": 2, "tensorrt-llm": 2])
+        fleet.expect(
+            "sum by (instance) (gen_ai_requests_total{server_address=\"\"})",
+            by: "instance",
+            ["pod-1": 16, "pod-3": 44]
+        )
+        fleet.expect(
+            "count by (engine) (gen_ai_server_up == 1)",
+            by: "engine",
+            ["ollama": 2, "tensorrt-llm": 2, "vllm": 2]
+        )
     }
 }

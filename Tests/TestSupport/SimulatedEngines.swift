@@ -3,10 +3,12 @@
 import Foundation
 import GenAISupport
 
-/// Answers as an Ollama with one model, and as TensorRT-LLM, whose page tells all four figures.
+/// Answers as an Ollama with one model, as TensorRT-LLM, whose page tells all four gauges, and as a vLLM that is always up and
+/// has counted more each time it is asked.
 package final class SimulatedEngines: Sendable {
     private let ollama: LoopbackServer
     private let engine: LoopbackServer
+    private let counting: LoopbackServer
     private let areUp: Locked<(ollama: Bool, engine: Bool)>
 
     package init(ollamaIsUp: Bool = true, engineIsUp: Bool = true) throws {
@@ -17,6 +19,17 @@ package final class SimulatedEngines: Sendable {
         }
         engine = try LoopbackServer { _ in
             areUp.withLock { $0.engine } ? .text(Self.metricsPage) : .text("", status: 503)
+        }
+        let polls = Locked(0)
+        counting = try LoopbackServer { _ in
+            .text(
+                Self.countersPage(
+                    polls.withLock { polls in
+                        polls += 1
+                        return polls
+                    }
+                )
+            )
         }
     }
 
@@ -35,13 +48,14 @@ package final class SimulatedEngines: Sendable {
     package func stop() {
         ollama.stop()
         engine.stop()
+        counting.stop()
     }
 
     /// What makes a process poll them.
     package var environment: [String: String] {
         [
             "OLLAMA_BASE_URL": ollama.url, "GENAI_OLLAMA_METRICS_INTERVAL": "0.1", "GENAI_OLLAMA_MAX_VRAM_GB": "8",
-            "GENAI_SERVER_METRICS_TARGETS": engine.url, "GENAI_SERVER_METRICS_INTERVAL": "0.1",
+            "GENAI_SERVER_METRICS_TARGETS": "\(engine.url),\(counting.url)", "GENAI_SERVER_METRICS_INTERVAL": "0.1",
         ]
     }
 
@@ -62,4 +76,28 @@ package final class SimulatedEngines: Sendable {
         trtllm_max_num_active_requests{model_name="mixtral"} 20
 
         """
+
+    /// vLLM's counters and histograms after so many polls.
+    private static func countersPage(_ polls: Int) -> String {
+        let counters = [
+            "prompt_tokens": 100, "generation_tokens": 50, "prefix_cache_queries": 100, "prefix_cache_hits": 25,
+            "num_preemptions": 1, "request_success": 2,
+        ]
+        let histograms = [
+            "time_to_first_token_seconds", "request_time_per_output_token_seconds", "request_queue_time_seconds",
+            "e2e_request_latency_seconds",
+        ]
+        let labels = #"engine="0",model_name="llama""#
+        return counters.map { "vllm:\($0.key)_total{\(labels)} \($0.value * polls)\n" }.joined()
+            + histograms.map { name in
+                """
+                vllm:\(name)_bucket{\(labels),le="0.1"} \(polls)
+                vllm:\(name)_bucket{\(labels),le="1.0"} \(2 * polls)
+                vllm:\(name)_bucket{\(labels),le="+Inf"} \(2 * polls)
+                vllm:\(name)_sum{\(labels)} \(polls)
+                vllm:\(name)_count{\(labels)} \(2 * polls)
+
+                """
+            }.joined()
+    }
 }

@@ -24,7 +24,7 @@ struct Counter: Sendable {
     /// What this process has seen counted, over restarts of the server.
     private(set) var accumulated: FigureValue
     /// The newest part of each replica, also of those that are not told at present.
-    private var latest: [String: Part] = [:]
+    private(set) var latest: [String: Part] = [:]
 
     /// Nil without parts, or if they can't be added up: histograms with different bounds.
     ///

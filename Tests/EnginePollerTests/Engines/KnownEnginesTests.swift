@@ -1,3 +1,4 @@
+import Foundation
 import GenAISupport
 import TestSupport
 import Testing
@@ -148,12 +149,41 @@ struct KnownEnginesTests {
         #expect(Set(Self.expected.map(\.engine)) == Set(Engine.known.map(\.name)))
     }
 
+    @Test("the documentation names every metric that is read, in the engine's own section")
+    func documentation() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("../../../docs/engines.md")
+        let sections = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n### ")
+        for engine in Engine.known where engine.name != "aphrodite" {
+            let heading = engine.name.filter(\.isLetter)
+            let section = try #require(
+                sections.first { $0.prefix { $0 != "\n" }.lowercased().filter(\.isLetter) == heading },
+                "\(engine.name)"
+            )
+            let names = section.replacing(":", with: "_")
+            for metric in engine.figures.flatMap(\.value.documentedMetrics) {
+                // TensorRT-LLM without its prefix has the names of the other one.
+                #expect(
+                    names.contains(engine.prefix + metric + "`") || names.contains("_" + metric + "`"),
+                    "\(engine.name): \(metric)"
+                )
+            }
+        }
+    }
+
     @Test("line ends of Windows change nothing", arguments: expected.map(\.page))
     func carriageReturns(name: String) throws {
         let text = try Fixture.text(name).split(separator: "\n", omittingEmptySubsequences: false).joined(
             separator: "\r\n"
         )
         #expect(EnginePage(Array(text.utf8))?.models == EnginePage(try Fixture.bytes(name))?.models)
+    }
+}
+
+extension Engine.Formula {
+    /// The names of samples and histograms.
+    fileprivate var documentedMetrics: [String] {
+        if case .histogram(let names, _) = self { names } else { metrics }
     }
 }
 
