@@ -85,13 +85,22 @@ struct GaugeReader: Sendable {
             if cursor.take(UInt8(ascii: "}")) { return true }
             let wanted = labels.take(&cursor) { $0 == UInt8(ascii: "=") || Cursor.isBlank($0) }
             if wanted == nil { cursor.advance { $0 == UInt8(ascii: "=") || Cursor.isBlank($0) } }
-            guard cursor.take(UInt8(ascii: "=")), cursor.take(UInt8(ascii: "\"")) else { return false }
-            let start = cursor.position
-            cursor.advance { $0 == UInt8(ascii: "\"") }
-            if let wanted { result[wanted] = String(decoding: cursor.line[start..<cursor.position], as: UTF8.self) }
-            guard cursor.take(UInt8(ascii: "\"")) else { return false }
+            guard cursor.take(UInt8(ascii: "=")) else { return false }
+            guard let value = cursor.takeQuoted() else { return false }
+            if let wanted { result[wanted] = Self.unescaped(value) }
             guard cursor.take(UInt8(ascii: ",")) || cursor.current == UInt8(ascii: "}") else { return false }
         }
+    }
+
+    private static func unescaped(_ bytes: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+        guard bytes.contains(UInt8(ascii: "\\")) else { return String(decoding: bytes, as: UTF8.self) }
+        var result: [UInt8] = []
+        var isEscaped = false
+        for byte in bytes {
+            isEscaped = byte == UInt8(ascii: "\\") && !isEscaped
+            if !isEscaped { result.append(byte) }
+        }
+        return String(decoding: result, as: UTF8.self)
     }
 
     private static let typeComment = Array("# TYPE ".utf8)
@@ -126,6 +135,21 @@ private struct Cursor {
         for index in text.indices where line[position + index] != text[index] { return false }
         position += text.count
         return true
+    }
+
+    /// Nil if a quote is missing.
+    mutating func takeQuoted() -> Slice<UnsafeBufferPointer<UInt8>>? {
+        guard take(UInt8(ascii: "\"")) else { return nil }
+        let start = position
+        while true {
+            advance { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }
+            if current == UInt8(ascii: "\"") {
+                defer { position += 1 }
+                return line[start..<position]
+            }
+            guard take(UInt8(ascii: "\\")), current != nil else { return nil }
+            position += 1
+        }
     }
 
     mutating func takeWord() -> Slice<UnsafeBufferPointer<UInt8>> {

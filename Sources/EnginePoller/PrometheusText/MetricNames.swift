@@ -16,23 +16,28 @@ struct MetricNames: Sendable {
     /// The names as they were asked for.
     let metrics: [String]
     private let positions: [[UInt8]: Int]
+    private let metricPositions: [String: Int]
     private let prefixes: [[UInt8]]
+    private let prefixPositions: [String: Int]
 
     /// - Parameters:
     ///   - metrics: full names, with underscores.
     ///   - prefixes: what an engine's names begin with, likewise.
     init(metrics: [String], prefixes: [String]) {
         self.metrics = metrics
-        positions = Dictionary(
-            metrics.enumerated().map { (Array($1.utf8), $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        positions = Self.positions(metrics.map { Array($0.utf8) })
+        metricPositions = Self.positions(metrics)
         self.prefixes = prefixes.map { Array($0.utf8) }
+        prefixPositions = Self.positions(prefixes)
     }
 
-    func position(ofPrefix prefix: String) -> Int? { prefixes.firstIndex(of: Array(prefix.utf8)) }
+    private static func positions<Name: Hashable>(_ names: [Name]) -> [Name: Int] {
+        Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    }
 
-    func position(of metric: String) -> Int? { positions[Array(metric.utf8)] }
+    func position(ofPrefix prefix: String) -> Int? { prefixPositions[prefix] }
+
+    func position(of metric: String) -> Int? { metricPositions[metric] }
 
     /// - Parameter scratch: room for the name, so that none is made for each.
     func match(_ name: LineCursor.Bytes, _ scratch: inout [UInt8]) -> Match {
