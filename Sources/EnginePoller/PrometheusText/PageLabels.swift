@@ -78,12 +78,12 @@ struct PageLabels {
 
     private(set) var sets: [Set] = []
     private(set) var replicas: [Replica] = []
-    private var setPositions: [[UInt8]: Int] = [:]
+    private var setPositions: [ByteKey: Int] = [:]
     private var replicaPositions: [Replica: Int] = [:]
     private var lastForm: Form?
     /// Reused from line to line.
     private var labels: [Label] = []
-    private var key: [UInt8] = []
+    private var key = ByteKey()
 
     /// Skips `{name="value",...}` or nothing.
     ///
@@ -156,13 +156,13 @@ struct PageLabels {
     /// The position of the set that ``labels`` make.
     private mutating func set() -> Int {
         labels.sort { $0.name.lexicographicallyPrecedes($1.name) }
-        key.removeAll(keepingCapacity: true)
+        key.bytes.removeAll(keepingCapacity: true)
         for label in labels {
-            key += label.name
-            key.append(.equals)
-            key += label.value
+            key.bytes += label.name
+            key.bytes.append(.equals)
+            key.bytes += label.value
             // Not in a label's value, as it ends one.
-            key.append(.quote)
+            key.bytes.append(.quote)
         }
         if let position = setPositions[key] { return position }
         sets.append(newSet())

@@ -44,7 +44,7 @@ struct PrometheusPage {
 
     private mutating func read(_ page: UnsafeBufferPointer<UInt8>) {
         var start = page.starts(with: Self.byteOrderMark) ? Self.byteOrderMark.count : 0
-        var scratch: [UInt8] = []
+        var scratch = ByteKey()
         // Samples of one metric mostly stand together.
         var last: NamedMatch?
         while start < page.count {
@@ -66,7 +66,7 @@ struct PrometheusPage {
     private func readName(
         _ cursor: inout LineCursor,
         _ last: NamedMatch?,
-        _ scratch: inout [UInt8]
+        _ scratch: inout ByteKey
     ) -> NamedMatch {
         if let last {
             var end = cursor

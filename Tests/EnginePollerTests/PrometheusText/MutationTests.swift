@@ -110,7 +110,7 @@ extension MutationTests {
     /// twenty buckets is not damaged in other ways than one of three.
     private static func excerpts(_ page: [UInt8]) -> [[UInt8]] {
         let wanted = EnginePage.names
-        var scratch: [UInt8] = []
+        var scratch = ByteKey()
         var families: [(name: [UInt8], lines: [[UInt8]])] = []
         var lineCounts: [[UInt8]: Int] = [:]
         for line in page.split(separator: .lineFeed).map(Array.init) {
