@@ -60,7 +60,7 @@ extension EngineSamples {
             guard !counters.isEmpty else { continue }
             models[position].replicas.append(
                 ReplicaCounters(
-                    name: replica.labels.joined(separator: ","),
+                    name: replica.name,
                     startTime: starts[index],
                     figures: counters
                 )

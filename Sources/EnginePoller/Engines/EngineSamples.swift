@@ -54,8 +54,9 @@ struct EngineSamples {
         }
         for sample in page[Self.processStart] where sample.value > 0 {
             // A page may be collected from several processes: then their labels are those of their replicas, too.
-            let process = Set(replicas[page.labels.sets[sample.labels].replica].labels)
-            for index in starts.indices where starts[index] == nil && process.isSubset(of: replicas[index].labels) {
+            let process = Set(replicas[page.labels.sets[sample.labels].replica].name.split(separator: ","))
+            for index in starts.indices where starts[index] == nil {
+                guard process.isEmpty || process.isSubset(of: replicas[index].name.split(separator: ",")) else { continue }
                 starts[index] = sample.value
             }
         }

@@ -50,8 +50,9 @@ enum LabelRole {
 struct Replica: Hashable, Sendable {
     /// Nil where the page does not tell.
     var model: String?
-    /// All labels that tell replicas apart, as `name=value`, in the order of their names.
-    var labels: [String]
+    /// All labels that tell replicas apart, as `name=value`, in the order of their names, with commas between them. One text:
+    /// what an engine tells of its configuration is a page's longest line, with two dozen of them.
+    var name: String
 }
 
 /// The distinct sets of labels on a page, without bounds and views.
@@ -186,16 +187,23 @@ struct PageLabels {
 
     /// The position of the replica that ``labels`` tell.
     private mutating func replica() -> Int {
-        var replica = Replica(labels: [])
-        for label in labels where label.role != .part {
-            let value = Self.unescaped(label.value)
-            if label.role == .replica {
-                replica.labels.append(String(decoding: label.name, as: UTF8.self) + "=" + value)
-            } else if !value.isEmpty, value != "undefined" {
+        var model: String?
+        var name: [UInt8] = []
+        for label in labels {
+            switch label.role {
+            case .model:
                 // TensorRT-LLM writes `undefined` for a name that it does not know. `model_name` comes last, and wins.
-                replica.model = value
+                let value = Self.unescaped(label.value)
+                if !value.isEmpty, value != "undefined" { model = value }
+            case .replica:
+                if !name.isEmpty { name.append(.comma) }
+                name += label.name
+                name.append(.equals)
+                Self.appendUnescaped(label.value, to: &name)
+            case .bound, .view, .part: break
             }
         }
+        let replica = Replica(model: model, name: String(decoding: name, as: UTF8.self))
         if let position = replicaPositions[replica] { return position }
         replicas.append(replica)
         replicaPositions[replica] = replicas.count - 1
@@ -204,10 +212,19 @@ struct PageLabels {
 
     private static func bound(_ bytes: LineCursor.Bytes) -> Double { PrometheusNumber.read(bytes) ?? .nan }
 
-    /// The format has `\\`, `\"` and `\n`; before any other byte, a backslash is a backslash.
     private static func unescaped(_ bytes: LineCursor.Bytes) -> String {
         guard bytes.contains(.backslash) else { return String(decoding: bytes, as: UTF8.self) }
         var result: [UInt8] = []
+        appendUnescaped(bytes, to: &result)
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// The format has `\\`, `\"` and `\n`; before any other byte, a backslash is a backslash.
+    private static func appendUnescaped(_ bytes: LineCursor.Bytes, to result: inout [UInt8]) {
+        guard bytes.contains(.backslash) else {
+            result += bytes
+            return
+        }
         var isEscaped = false
         for byte in bytes {
             switch (isEscaped, byte) {
@@ -220,7 +237,6 @@ struct PageLabels {
             }
             isEscaped = false
         }
-        return String(decoding: result, as: UTF8.self)
     }
 }
 
