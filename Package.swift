@@ -50,7 +50,7 @@ let package = Package(
         .testTarget(name: "GPUPollerTests", dependencies: ["GPUPoller", "TestSupport"]),
         .testTarget(
             name: "EnginePollerTests",
-            dependencies: ["EnginePoller", "TestSupport"],
+            dependencies: ["EnginePoller", "GenAIOtel", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
         .testTarget(
