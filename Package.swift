@@ -9,13 +9,15 @@ let package = Package(
         .library(name: "GenAIOtel", targets: ["GenAIOtel"]),
         .library(name: "OllamaPoller", targets: ["OllamaPoller"]),
         .library(name: "EnginePoller", targets: ["EnginePoller"]),
+        .library(name: "GPUPoller", targets: ["GPUPoller"]),
         .executable(name: "server-metrics-example", targets: ["ServerMetricsExample"]),
         .executable(name: "ollama-example", targets: ["OllamaExample"]),
     ],
     targets: [
-        .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "GenAISupport"]),
-        .target(name: "OllamaPoller", dependencies: ["EnginePoller", "GenAISupport"]),
+        .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "GPUPoller", "GenAISupport"]),
+        .target(name: "OllamaPoller", dependencies: ["EnginePoller", "GPUPoller", "GenAISupport"]),
         .target(name: "EnginePoller", dependencies: ["GenAISupport"]),
+        .target(name: "GPUPoller", dependencies: ["GenAISupport"]),
         .target(name: "GenAISupport"),
 
         .executableTarget(
@@ -34,7 +36,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "ParserFuzzer",
-            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "GenAISupport"],
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "GPUPoller", "GenAISupport"],
             path: "Tests/ParserFuzzer"
         ),
         .executableTarget(
@@ -46,12 +48,13 @@ let package = Package(
         .testTarget(name: "GenAISupportTests", dependencies: ["GenAISupport", "TestSupport"]),
         .testTarget(
             name: "OllamaPollerTests",
-            dependencies: ["OllamaPoller", "TestSupport"],
+            dependencies: ["OllamaPoller", "GPUPoller", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
+        .testTarget(name: "GPUPollerTests", dependencies: ["GPUPoller", "TestSupport"]),
         .testTarget(
             name: "EnginePollerTests",
-            dependencies: ["EnginePoller", "TestSupport"],
+            dependencies: ["EnginePoller", "GenAIOtel", "TestSupport"],
             resources: [.copy("Fixtures")]
         ),
         .testTarget(
@@ -60,7 +63,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "AllocationCount", "TestSupport"],
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "GPUPoller", "AllocationCount", "TestSupport"],
             path: "Tests/Benchmarks"
         ),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),

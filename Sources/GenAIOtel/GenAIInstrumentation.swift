@@ -2,6 +2,7 @@
 
 import EnginePoller
 import Foundation
+import GPUPoller
 import OllamaPoller
 
 /// What ``instrument(_:)`` has started.
@@ -16,6 +17,7 @@ public final class GenAIInstrumentation: Sendable {
     private let prometheusEncoder: PrometheusTextEncoder
     private let ollama: OllamaServerMetricsPoller?
     private let engines: EngineServerMetricsPoller?
+    private let gpus: GPUMetricsPoller?
     private let log: Log
     private let logGate: LogGate
     private let secondStarts: FailureLog
@@ -76,6 +78,7 @@ public final class GenAIInstrumentation: Sendable {
         if configuration.isDisabled {
             ollama = nil
             engines = nil
+            gpus = nil
         } else {
             ollama = configuration.ollama.map {
                 OllamaServerMetricsPoller(
@@ -92,6 +95,9 @@ public final class GenAIInstrumentation: Sendable {
                 onReading: collector.record,
                 onWithdrawal: collector.withdraw
             )
+            gpus = configuration.gpus.map {
+                GPUMetricsPoller($0, log: log, onReading: collector.record, onWithdrawal: collector.withdraw(gpu:))
+            }
         }
     }
 
@@ -100,6 +106,7 @@ public final class GenAIInstrumentation: Sendable {
         logGate.open()
         ollama?.start()
         engines?.start()
+        gpus?.start()
         if exporter?.start() == false { log.error("Metrics are not exported: the system can't start another thread") }
     }
 
@@ -180,12 +187,14 @@ public final class GenAIInstrumentation: Sendable {
         let deadline = ContinuousClock.now + timeout
         ollama?.close()
         engines?.close()
+        gpus?.close()
         let isDelivered = exporter?.shutdown(timeout: timeout) ?? true
         // A poll that is cancelled ends in some milliseconds, which it is given even if the time is up.
         func remaining() -> Duration { max(ContinuousClock.now.duration(to: deadline), .milliseconds(50)) }
         let hasOllamaEnded = ollama?.stop(timeout: remaining()) ?? true
         let haveEnginesEnded = engines?.stop(timeout: remaining()) ?? true
-        return isDelivered && hasOllamaEnded && haveEnginesEnded
+        let haveGPUsEnded = gpus?.stop(timeout: remaining()) ?? true
+        return isDelivered && hasOllamaEnded && haveEnginesEnded && haveGPUsEnded
     }
 
     /// `shutdown(timeout:)` without blocking a thread of the task's executor.

@@ -1,6 +1,7 @@
 // One poll of Ollama: asks for the loaded models and makes a reading of the answer.
 
 import Foundation
+import GPUPoller
 
 /// Reads an Ollama by its `/api/ps`.
 final class OllamaPoll: ServerPoll {
@@ -37,6 +38,7 @@ final class OllamaPoll: ServerPoll {
         _ target: OllamaTarget,
         detector: VRAMDetector,
         processRoot: String,
+        calls: DriverCalls,
         timeLimit: Duration,
         log: Log,
         timeSource: any TimeSource
@@ -58,6 +60,7 @@ final class OllamaPoll: ServerPoll {
             configured: target.maxVRAM,
             isLocal: target.isLocal,
             detector: detector,
+            calls: calls,
             log: log,
             timeSource: timeSource
         )

@@ -1,6 +1,7 @@
 // The poller of Ollama: a background thread.
 
 import Foundation
+import GPUPoller
 
 /// Polls an Ollama server in the background and passes its readings on.
 ///
@@ -53,9 +54,10 @@ public final class OllamaServerMetricsPoller: Sendable {
         timeSource: any TimeSource = SystemTimeSource(),
         timeLimit: Duration = OllamaPoll.timeLimit,
         detector: VRAMDetector = VRAMDetector(
-            locations: VRAMLocations(environment: ProcessInfo.processInfo.environment)
+            locations: GPULocations(environment: ProcessInfo.processInfo.environment)
         ),
         processRoot: String = RunnerProcesses.systemRoot,
+        calls: DriverCalls = .shared,
         onReading: @escaping @Sendable (ServerReading) -> Void,
         onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
     ) {
@@ -75,6 +77,7 @@ public final class OllamaServerMetricsPoller: Sendable {
                     target,
                     detector: detector,
                     processRoot: processRoot,
+                    calls: calls,
                     timeLimit: timeLimit,
                     log: log,
                     timeSource: timeSource

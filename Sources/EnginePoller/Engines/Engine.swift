@@ -14,6 +14,10 @@ struct Engine: Sendable {
     var figures: KeyValuePairs<Figure, Formula>
     /// Figures that the page lacks and other paths of the server have.
     var details: [EngineDetail]
+    /// The figures again, from metrics with the prefix: a page is read too often to put names together each time.
+    let formulas: [(figure: Figure, formula: Formula)]
+    /// The metrics that tell when its counters began to count.
+    let starts: [String]
 
     init(
         name: String,
@@ -27,6 +31,8 @@ struct Engine: Sendable {
         self.marks = marks ?? [prefix]
         self.figures = figures
         self.details = details
+        formulas = figures.map { ($0, $1.adding(prefix: prefix)) }
+        starts = formulas.filter { $0.figure.row.kind.isCounter }.flatMap(\.formula.families).map { $0 + "_created" }
     }
 
     /// A metric, or those of its series that have certain values of a label.
@@ -72,19 +78,23 @@ struct Engine: Sendable {
         /// The values of labels, multiplied: those of the first list that are numbers.
         case labels(String, [[String]])
         /// The first of these histograms that the page has, its numbers divided.
-        case histogram([String], divisor: Double = 1)
+        case histogram([Histogram], divisor: Double = 1)
+    }
+
+    /// A histogram, and the metrics that it consists of.
+    struct Histogram: Sendable, ExpressibleByStringLiteral {
+        let name, bucket, sum, count: String
+
+        init(stringLiteral name: String) {
+            (self.name, bucket, sum, count) = (name, name + "_bucket", name + "_sum", name + "_count")
+        }
     }
 }
 
 extension Engine {
     /// The names of everything that its figures are computed from.
     var metrics: [String] {
-        figures.flatMap(\.value.metrics).map { prefix + $0 } + starts
-    }
-
-    /// The metrics that tell when its counters began to count.
-    var starts: [String] {
-        figures.filter { $0.key.row.kind.isCounter }.flatMap(\.value.families).map { prefix + $0 + "_created" }
+        formulas.flatMap(\.formula.metrics) + starts
     }
 }
 
@@ -92,7 +102,7 @@ extension Engine.Formula {
     /// The names of the samples.
     var metrics: [String] {
         switch self {
-        case .histogram(let names, _): names.flatMap { [$0 + "_bucket", $0 + "_sum", $0 + "_count"] }
+        case .histogram(let histograms, _): histograms.flatMap { [$0.bucket, $0.sum, $0.count] }
         default: series.map(\.metric)
         }
     }
@@ -100,7 +110,7 @@ extension Engine.Formula {
     /// The names of the samples without the suffix that tells which part of a family they are.
     var families: [String] {
         switch self {
-        case .histogram(let names, _): names
+        case .histogram(let histograms, _): histograms.map(\.name)
         default:
             series.map(\.metric).map { metric in
                 let suffix = ["_total", "_sum"].first { metric.hasSuffix($0) }
@@ -116,6 +126,28 @@ extension Engine.Formula {
         case .ratio(let series, let others): series + others
         case .labels(let metric, _): [Engine.Series(stringLiteral: metric)]
         case .histogram: []
+        }
+    }
+}
+
+extension Engine.Formula {
+    /// The same with other names.
+    fileprivate func adding(prefix: String) -> Engine.Formula {
+        func full(_ series: Engine.Series) -> Engine.Series {
+            var series = series
+            series.metric = prefix + series.metric
+            return series
+        }
+        return switch self {
+        case .sum(let series): .sum(series.map(full))
+        case .sumOfAll(let series): .sumOfAll(series.map(full))
+        case .difference(let one, let other): .difference(full(one), full(other))
+        case .product(let one, let other): .product(full(one), full(other))
+        case .ratio(let series, let others): .ratio(series.map(full), others: others.map(full))
+        case .quotient(let one, let other): .quotient(full(one), by: full(other))
+        case .labels(let metric, let labels): .labels(prefix + metric, labels)
+        case .histogram(let histograms, let divisor):
+            .histogram(histograms.map { Engine.Histogram(stringLiteral: prefix + $0.name) }, divisor: divisor)
         }
     }
 }

@@ -42,7 +42,7 @@ extension Engine {
 extension EngineSamples {
     var models: [ModelReading] {
         var figures = [Figures](repeating: Figures(), count: page.labels.replicas.count)
-        for (figure, formula) in engine.figures {
+        for (figure, formula) in engine.formulas {
             for (replica, value) in values(of: formula, figure.row.kind) { figures[replica][figure] = value }
         }
         let starts = startTimes
@@ -60,7 +60,7 @@ extension EngineSamples {
             guard !counters.isEmpty else { continue }
             models[position].replicas.append(
                 ReplicaCounters(
-                    name: replica.labels.joined(separator: ","),
+                    name: replica.name,
                     startTime: starts[index],
                     figures: counters
                 )

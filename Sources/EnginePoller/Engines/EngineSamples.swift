@@ -7,9 +7,15 @@ import GenAISupport
 ///
 /// Everything is computed for each replica. Where several lines are views of one replica, the largest value counts; where
 /// they are parts of a count, the parts are added up.
-struct EngineSamples {
+// A class, because what closures capture would be retained part by part.
+final class EngineSamples {
     let engine: Engine
     let page: PrometheusPage
+
+    init(engine: Engine, page: PrometheusPage) {
+        self.engine = engine
+        self.page = page
+    }
 
     /// A value for each replica of the page; empty if there is none at all.
     private typealias Column = [Double?]
@@ -36,8 +42,8 @@ struct EngineSamples {
             }
         case .labels(let metric, let alternatives):
             values(kind, [labelValues(metric, alternatives)]) { $0[0] }
-        case .histogram(let names, let divisor):
-            names.lazy.map { histograms($0, divisor) }.first { !$0.isEmpty } ?? []
+        case .histogram(let histograms, let divisor):
+            histograms.lazy.map { self.values(of: $0, divisor) }.first { !$0.isEmpty } ?? []
         }
     }
 
@@ -52,8 +58,11 @@ struct EngineSamples {
         }
         for sample in page[Self.processStart] where sample.value > 0 {
             // A page may be collected from several processes: then their labels are those of their replicas, too.
-            let process = Set(replicas[page.labels.sets[sample.labels].replica].labels)
-            for index in starts.indices where starts[index] == nil && process.isSubset(of: replicas[index].labels) {
+            let process = Set(replicas[page.labels.sets[sample.labels].replica].name.split(separator: ","))
+            for index in starts.indices where starts[index] == nil {
+                guard process.isEmpty || process.isSubset(of: replicas[index].name.split(separator: ",")) else {
+                    continue
+                }
                 starts[index] = sample.value
             }
         }
@@ -87,31 +96,37 @@ struct EngineSamples {
     }
 
     private func sums(_ series: Engine.Series) -> Column {
-        let samples = page[engine.prefix + series.metric]
+        let samples = page[series.metric]
         return column(
-            samples.filter { series.matches(page.labels.sets[$0.labels].parts) }.map { ($0.labels, $0.value) }
+            series.label.isEmpty ? samples : samples.filter { series.matches(page.labels.sets[$0.labels].parts) }
         )
     }
 
     /// What the labels of an information metric tell.
     private func labelValues(_ metric: String, _ alternatives: [[String]]) -> Column {
         column(
-            page[engine.prefix + metric].compactMap { sample in
+            page[metric].compactMap { sample in
                 let parts = page.labels.sets[sample.labels].parts
                 return alternatives.lazy.compactMap { names in
                     names.reduce(1) { product, name in
                         product.flatMap { product in parts[name].flatMap(Double.init).map { product * $0 } }
                     }
-                }.first.map { (sample.labels, $0) }
+                }.first.map { PrometheusPage.Sample(labels: sample.labels, value: $0) }
             }
         )
     }
 
-    /// The largest value of each set of labels, added up for each replica.
-    private func column(_ samples: [(labels: Int, value: Double)]) -> Column {
-        guard !samples.isEmpty else { return [] }
+    /// The largest value of each set of labels.
+    private func largest(_ samples: [PrometheusPage.Sample]) -> Column {
         var bySet = Column(repeating: nil, count: page.labels.sets.count)
         for sample in samples { bySet[sample.labels] = max(bySet[sample.labels] ?? sample.value, sample.value) }
+        return bySet
+    }
+
+    /// The largest value of each set of labels, added up for each replica.
+    private func column(_ samples: [PrometheusPage.Sample]) -> Column {
+        guard !samples.isEmpty else { return [] }
+        let bySet = largest(samples)
         var byReplica = Column(repeating: nil, count: replicas.count)
         for (set, value) in zip(page.labels.sets, bySet) {
             if let value { byReplica[set.replica] = (byReplica[set.replica] ?? 0) + value }
@@ -125,41 +140,52 @@ struct EngineSamples {
     private struct Buckets {
         var bounds: [Double] = []
         var counts: [Double] = []
+
+        init(capacity: Int) {
+            bounds.reserveCapacity(capacity)
+            counts.reserveCapacity(capacity)
+        }
     }
 
-    private func histograms(_ name: String, _ divisor: Double) -> [(replica: Int, value: FigureValue)] {
-        let name = engine.prefix + name
-        let samples = page[name + "_bucket"]
+    private func values(of histogram: Engine.Histogram, _ divisor: Double) -> [(replica: Int, value: FigureValue)] {
+        let samples = page[histogram.bucket]
         guard !samples.isEmpty else { return [] }
-        let sums = largest(page[name + "_sum"])
-        let counts = largest(page[name + "_count"])
-        var buckets: [Int: Buckets] = [:]
-        var order: [Int] = []
-        for sample in samples {
-            if buckets[sample.labels] == nil { order.append(sample.labels) }
-            buckets[sample.labels, default: Buckets()].bounds.append(sample.bound ?? .nan)
-            buckets[sample.labels, default: Buckets()].counts.append(sample.value)
-        }
+        let sums = largest(page[histogram.sum])
+        let counts = largest(page[histogram.count])
         var parts: [Int: FigureValue?] = [:]
-        for set in order {
+        for (set, buckets) in buckets(samples) {
             let replica = page.labels.sets[set].replica
-            let part = sums[set].flatMap { sum in
-                buckets[set].flatMap { histogram($0, count: counts[set], sum: sum, divisor) }
-            }
+            let part = sums[set].flatMap { self.histogram(buckets, count: counts[set], sum: $0, divisor) }
             // A replica is told in whole or not at all.
             parts[replica] = parts[replica].map { known in known.flatMap { known in part.flatMap(known.sum) } } ?? part
         }
         return parts.sorted { $0.key < $1.key }.compactMap { replica, value in value.map { (replica, $0) } }
     }
 
-    private func largest(_ samples: [PrometheusPage.Sample]) -> [Int: Double] {
-        Dictionary(samples.map { ($0.labels, $0.value) }, uniquingKeysWith: max)
+    /// The buckets of each set of labels, in the order of the page. Those of one set mostly stand together.
+    private func buckets(_ samples: [PrometheusPage.Sample]) -> [(set: Int, buckets: Buckets)] {
+        var result: [(set: Int, buckets: Buckets)] = []
+        var position = 0
+        for sample in samples {
+            if position >= result.count || result[position].set != sample.labels {
+                position = result.firstIndex { $0.set == sample.labels } ?? result.count
+            }
+            if position == result.count {
+                // Those of all sets are mostly as many.
+                result.append((sample.labels, Buckets(capacity: result.first?.buckets.bounds.count ?? 0)))
+            }
+            result[position].buckets.bounds.append(sample.bound ?? .nan)
+            result[position].buckets.counts.append(sample.value)
+        }
+        return result
     }
 
     /// Nil if the buckets are not those of a histogram.
     private func histogram(_ buckets: Buckets, count: Double?, sum: Double, _ divisor: Double) -> FigureValue? {
         var bounds: [Double] = []
         var counts: [UInt64] = []
+        bounds.reserveCapacity(buckets.bounds.count)
+        counts.reserveCapacity(buckets.bounds.count + 1)
         var below: UInt64 = 0
         func add(_ bound: Double, _ cumulative: UInt64) -> Bool {
             guard cumulative >= below else { return false }
@@ -173,13 +199,14 @@ struct EngineSamples {
         let isSorted = zip(buckets.bounds, buckets.bounds.dropFirst()).allSatisfy { $0 < $1 }
         let order =
             isSorted
-            ? Array(buckets.bounds.indices)
+            ? []
             : buckets.bounds.indices.sorted {
                 (buckets.bounds[$0], buckets.counts[$0]) < (buckets.bounds[$1], buckets.counts[$1])
             }
-        for (position, index) in order.enumerated() {
+        for position in buckets.bounds.indices {
+            let index = isSorted ? position : order[position]
             let bound = buckets.bounds[index]
-            if position + 1 < order.count, buckets.bounds[order[position + 1]] == bound { continue }
+            if !isSorted, position + 1 < order.count, buckets.bounds[order[position + 1]] == bound { continue }
             guard add(bound, UInt64(Int(countNearest: buckets.counts[index]))) else { return nil }
         }
         // Without the last bucket, the number of values tells what is in it.

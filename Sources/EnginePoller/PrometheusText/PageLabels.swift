@@ -20,10 +20,10 @@ enum LabelRole {
             case 2 where name.elementsEqual("le".utf8): .bound
             case 5 where name.elementsEqual("model".utf8), 10 where name.elementsEqual("model_name".utf8): .model
             default:
-                if Self.views.contains(where: name.elementsEqual) {
+                if Self.views.contains(where: { $0.count == name.count && name.elementsEqual($0) }) {
                     .view
                 } else {
-                    Self.parts.contains(where: name.elementsEqual) ? .part : .replica
+                    Self.parts.contains { $0.count == name.count && name.elementsEqual($0) } ? .part : .replica
                 }
             }
     }
@@ -50,8 +50,9 @@ enum LabelRole {
 struct Replica: Hashable, Sendable {
     /// Nil where the page does not tell.
     var model: String?
-    /// All labels that tell replicas apart, as `name=value`, in the order of their names.
-    var labels: [String]
+    /// All labels that tell replicas apart, as `name=value`, in the order of their names, with commas between them. One text:
+    /// what an engine tells of its configuration is a page's longest line, with two dozen of them.
+    var name: String
 }
 
 /// The distinct sets of labels on a page, without bounds and views.
@@ -66,7 +67,7 @@ struct PageLabels {
         var parts: [String: String]
     }
 
-    private typealias Label = (role: LabelRole, name: LineCursor.Bytes, value: LineCursor.Bytes)
+    fileprivate typealias Label = (role: LabelRole, name: LineCursor.Bytes, value: LineCursor.Bytes)
 
     /// The bytes of a line's labels, around the value of its bound.
     private struct Form {
@@ -78,12 +79,20 @@ struct PageLabels {
 
     private(set) var sets: [Set] = []
     private(set) var replicas: [Replica] = []
-    private var setPositions: [[UInt8]: Int] = [:]
+    private var setPositions: [ByteKey: Int] = [:]
     private var replicaPositions: [Replica: Int] = [:]
+    /// The positions of replicas by the labels that tell them, as they are written.
+    private var replicaKeys: [ByteKey: Int] = [:]
     private var lastForm: Form?
     /// Reused from line to line.
     private var labels: [Label] = []
-    private var key: [UInt8] = []
+    private var key = ByteKey()
+
+    init() {
+        // As many as vLLM's page has, so that they need not grow.
+        setPositions.reserveCapacity(24)
+        sets.reserveCapacity(24)
+    }
 
     /// Skips `{name="value",...}` or nothing.
     ///
@@ -155,15 +164,11 @@ struct PageLabels {
 
     /// The position of the set that ``labels`` make.
     private mutating func set() -> Int {
-        labels.sort { $0.name.lexicographicallyPrecedes($1.name) }
-        key.removeAll(keepingCapacity: true)
-        for label in labels {
-            key += label.name
-            key.append(.equals)
-            key += label.value
-            // Not in a label's value, as it ends one.
-            key.append(.quote)
-        }
+        // On most pages they are in the order of their names.
+        let isSorted = zip(labels, labels.dropFirst()).allSatisfy { !$1.name.lexicographicallyPrecedes($0.name) }
+        if !isSorted { labels.sort { $0.name.lexicographicallyPrecedes($1.name) } }
+        key.bytes.removeAll(keepingCapacity: true)
+        for label in labels { key.append(label) }
         if let position = setPositions[key] { return position }
         sets.append(newSet())
         setPositions[key] = sets.count - 1
@@ -171,30 +176,61 @@ struct PageLabels {
     }
 
     private mutating func newSet() -> Set {
-        var replica = Replica(labels: [])
         var parts: [String: String] = [:]
+        var replicaKey = ByteKey()
         for label in labels {
-            let value = Self.unescaped(label.value)
-            switch label.role {
-            // TensorRT-LLM writes `undefined` for a name that it does not know. `model_name` comes last, and wins.
-            case .model: if !value.isEmpty, value != "undefined" { replica.model = value }
-            case .part: parts[String(decoding: label.name, as: UTF8.self)] = value
-            case .replica: replica.labels.append(String(decoding: label.name, as: UTF8.self) + "=" + value)
-            case .bound, .view: break
+            if label.role == .part {
+                parts[String(decoding: label.name, as: UTF8.self)] = Self.unescaped(label.value)
+            } else {
+                replicaKey.append(label)
             }
         }
-        if let position = replicaPositions[replica] { return Set(replica: position, parts: parts) }
+        if let position = replicaKeys[replicaKey] { return Set(replica: position, parts: parts) }
+        let position = replica()
+        replicaKeys[replicaKey] = position
+        return Set(replica: position, parts: parts)
+    }
+
+    /// The position of the replica that ``labels`` tell.
+    private mutating func replica() -> Int {
+        var model: String?
+        var name: [UInt8] = []
+        for label in labels {
+            switch label.role {
+            case .model:
+                // TensorRT-LLM writes `undefined` for a name that it does not know. `model_name` comes last, and wins.
+                let value = Self.unescaped(label.value)
+                if !value.isEmpty, value != "undefined" { model = value }
+            case .replica:
+                if !name.isEmpty { name.append(.comma) }
+                name += label.name
+                name.append(.equals)
+                Self.appendUnescaped(label.value, to: &name)
+            case .bound, .view, .part: break
+            }
+        }
+        let replica = Replica(model: model, name: String(decoding: name, as: UTF8.self))
+        if let position = replicaPositions[replica] { return position }
         replicas.append(replica)
         replicaPositions[replica] = replicas.count - 1
-        return Set(replica: replicas.count - 1, parts: parts)
+        return replicas.count - 1
     }
 
     private static func bound(_ bytes: LineCursor.Bytes) -> Double { PrometheusNumber.read(bytes) ?? .nan }
 
-    /// The format has `\\`, `\"` and `\n`; before any other byte, a backslash is a backslash.
     private static func unescaped(_ bytes: LineCursor.Bytes) -> String {
         guard bytes.contains(.backslash) else { return String(decoding: bytes, as: UTF8.self) }
         var result: [UInt8] = []
+        appendUnescaped(bytes, to: &result)
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// The format has `\\`, `\"` and `\n`; before any other byte, a backslash is a backslash.
+    private static func appendUnescaped(_ bytes: LineCursor.Bytes, to result: inout [UInt8]) {
+        guard bytes.contains(.backslash) else {
+            result += bytes
+            return
+        }
         var isEscaped = false
         for byte in bytes {
             switch (isEscaped, byte) {
@@ -207,6 +243,15 @@ struct PageLabels {
             }
             isEscaped = false
         }
-        return String(decoding: result, as: UTF8.self)
+    }
+}
+
+extension ByteKey {
+    fileprivate mutating func append(_ label: PageLabels.Label) {
+        bytes += label.name
+        bytes.append(.equals)
+        bytes += label.value
+        // Not in a label's value, as it ends one.
+        bytes.append(.quote)
     }
 }

@@ -23,8 +23,8 @@ struct PrometheusPage {
     /// By the position of their metric, in the order of the page.
     private(set) var samples: [[Sample]]
     private(set) var labels = PageLabels()
-    /// The positions of the prefixes that occur.
-    private(set) var prefixes: Set<Int> = []
+    /// By the position of the prefix, whether it occurs.
+    private(set) var prefixes: [Bool]
     /// Whether there is a comment of the format: it is a Prometheus page, whatever its metrics.
     private(set) var hasComments = false
 
@@ -33,6 +33,7 @@ struct PrometheusPage {
     init(_ page: [UInt8], _ names: MetricNames) {
         self.names = names
         samples = [[Sample]](repeating: [], count: names.metrics.count)
+        prefixes = [Bool](repeating: false, count: names.prefixCount)
         page.withUnsafeBufferPointer { read($0) }
     }
 
@@ -40,11 +41,11 @@ struct PrometheusPage {
     subscript(metric: String) -> [Sample] { names.position(of: metric).map { samples[$0] } ?? [] }
 
     /// Whether some name begins so.
-    func hasPrefix(_ prefix: String) -> Bool { names.position(ofPrefix: prefix).map(prefixes.contains) ?? false }
+    func hasPrefix(_ prefix: String) -> Bool { names.position(ofPrefix: prefix).map { prefixes[$0] } ?? false }
 
     private mutating func read(_ page: UnsafeBufferPointer<UInt8>) {
         var start = page.starts(with: Self.byteOrderMark) ? Self.byteOrderMark.count : 0
-        var scratch: [UInt8] = []
+        var scratch = ByteKey()
         // Samples of one metric mostly stand together.
         var last: NamedMatch?
         while start < page.count {
@@ -57,7 +58,7 @@ struct PrometheusPage {
             if isComment, !cursor.take(Self.typeComment), !cursor.take(Self.helpComment) { continue }
             let (name, match) = readName(&cursor, last, &scratch)
             last = (name, match)
-            if let prefix = match.prefix { prefixes.insert(prefix) }
+            if let prefix = match.prefix { prefixes[prefix] = true }
             if isComment { hasComments = true } else { readSample(match.metric, &cursor) }
         }
         labels.forgetBytes()
@@ -66,7 +67,7 @@ struct PrometheusPage {
     private func readName(
         _ cursor: inout LineCursor,
         _ last: NamedMatch?,
-        _ scratch: inout [UInt8]
+        _ scratch: inout ByteKey
     ) -> NamedMatch {
         if let last {
             var end = cursor
@@ -85,6 +86,8 @@ struct PrometheusPage {
         guard let metric, let (set, bound) = labels.take(&cursor), let value = Self.takeValue(&cursor),
             Self.isRestWellFormed(&cursor)
         else { return }
+        // A histogram has some twenty buckets for each replica; most other metrics have a sample for each.
+        if samples[metric].isEmpty { samples[metric].reserveCapacity(bound == nil ? 2 : 48) }
         samples[metric].append(Sample(labels: set, bound: bound, value: value))
     }
 

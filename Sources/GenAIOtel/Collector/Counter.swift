@@ -79,8 +79,12 @@ struct Counter: Sendable {
             // Restarts that are not told took place between the two readings.
             start = max(restarts.compactMap(\.start).min() ?? now, start.addingSaturated(1))
             value = counted
+        } else if let sum = value.sum(with: counted) {
+            value = sum
         } else {
-            value = value.sum(with: counted) ?? counted
+            // Replicas with other bounds have come in place of the former ones.
+            start = max(unseenSince, start.addingSaturated(1))
+            value = counted
         }
         forgetGoneReplicas(parts)
     }

@@ -10,6 +10,7 @@ struct CollectorValues: Sendable {
     var requestsMax: Int?
     var requests: RequestStore.Values
     var servers: [RecordedServer]
+    var gpus: [RecordedGPU]
 }
 
 /// Builds a snapshot from the collector's values.
@@ -47,8 +48,8 @@ struct SnapshotBuilder {
         }
         return MetricSnapshot(
             time: time,
-            metrics: points.metrics.filter { $0.data.pointCount > 0 },
-            paused: paused.metrics.filter { $0.data.pointCount > 0 }
+            metrics: points.metrics.filter { $0.data.pointCount > 0 } + values.gpus.metrics(at: time),
+            paused: paused.metrics.filter { $0.data.pointCount > 0 } + values.gpus.pausedMetrics(at: time)
         )
     }
 }

@@ -2,6 +2,7 @@
 
 import EnginePoller
 import Foundation
+import GPUPoller
 import OllamaPoller
 
 extension GenAIConfiguration {
@@ -18,6 +19,8 @@ extension GenAIConfiguration {
         let pollsOllama = reader.boolean("GENAI_ENABLE_OLLAMA_SERVER_METRICS") ?? true
         ollama = pollsOllama ? OllamaConfiguration(reading: &reader) : nil
         engines = EngineTarget.targets(reading: &reader)
+        let readsGPUs = reader.boolean("GENAI_ENABLE_GPU_METRICS") ?? true
+        gpus = readsGPUs ? GPUConfiguration(reading: &reader) : nil
         cardinalityLimit = Self.defaultCardinalityLimit
         logLevel = reader.first("GENAI_LOG_LEVEL", "OTEL_LOG_LEVEL") { $0.word($1, Self.logLevels) } ?? .info
         logHandler = Log.standardError

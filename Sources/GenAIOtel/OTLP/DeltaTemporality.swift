@@ -132,13 +132,18 @@ struct DeltaTemporality: Sendable {
 
     /// Nil if nothing was counted. What has started anew since, or has other bounds, counts in whole.
     private func delta(_ point: HistogramPoint, since exported: Exported<HistogramPoint>?) -> HistogramPoint? {
-        let earlier = exported?.point
-        let isContinued = earlier?.bounds == point.bounds && (point.accumulated != nil || earlier?.start == point.start)
-        let known = isContinued ? earlier : nil
-        var result = point.accumulated.map { HistogramPoint(point.attributes, $0, start: point.start) } ?? point
+        var result = point.counted
+        let old = exported?.point?.counted
+        let isContinued =
+            old.map { old in
+                // What had other bounds for a while has been counted from nothing since.
+                let hasFallen = zip(result.bucketCounts, old.bucketCounts).contains { $0 < $1 }
+                return old.bounds == point.bounds && !hasFallen
+                    && (point.accumulated != nil || old.start == point.start)
+            } ?? false
         result.range = nil
-        result.start = start(point.start, exported?.time, isKnown: known != nil)
-        if let old = known.map({ $0.accumulated.map { HistogramPoint([], $0, start: 0) } ?? $0 }) {
+        result.start = start(point.start, exported?.time, isKnown: isContinued)
+        if isContinued, let old {
             result.count = result.count.subtractingSaturated(old.count)
             result.sum = max(result.sum - old.sum, 0)
             result.bucketCounts = zip(result.bucketCounts, old.bucketCounts).map { $0.subtractingSaturated($1) }[...]
@@ -154,5 +159,12 @@ struct DeltaTemporality: Sendable {
         guard let last else { return own }
         let end = exported ?? last.time
         return isKnown ? end : max(end, own)
+    }
+}
+
+extension HistogramPoint {
+    /// The point with what this process has seen counted.
+    fileprivate var counted: HistogramPoint {
+        accumulated.map { HistogramPoint(attributes, $0, start: start) } ?? self
     }
 }

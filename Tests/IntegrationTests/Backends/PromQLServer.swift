@@ -10,10 +10,12 @@ protocol PromQLServer {
 }
 
 extension PromQLServer {
-    /// The series that an expression has now, as the API tells them.
-    func result(of expression: String) throws -> [[String: Any]] {
+    /// The series that an expression has, as the API tells them.
+    ///
+    /// - Parameter time: in seconds since 1970; without, now.
+    func result(of expression: String, at time: Double? = nil) throws -> [[String: Any]] {
         let escaped = expression.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-        return try result(at: "/api/v1/query?query=\(escaped)")
+        return try result(at: "/api/v1/query?query=\(escaped)" + (time.map { "&time=\($0)" } ?? ""))
     }
 
     func result(at path: String) throws -> [[String: Any]] {
@@ -23,17 +25,17 @@ extension PromQLServer {
         return data["result"] as? [[String: Any]] ?? []
     }
 
-    /// The values that an expression has now, by the value of one label.
-    func query(_ expression: String, by label: String = "model") throws -> [String: Double] {
+    /// The values that an expression has, by the value of one label.
+    func query(_ expression: String, by label: String = "model", at time: Double? = nil) throws -> [String: Double] {
         var values: [String: Double] = [:]
-        for (labels, value) in try series(expression) { values[labels[label] ?? ""] = value }
+        for (labels, value) in try series(expression, at: time) { values[labels[label] ?? ""] = value }
         return values
     }
 
-    /// The values that an expression has now, by their labels.
-    func series(_ expression: String) throws -> [[String: String]: Double] {
+    /// The values that an expression has, by their labels.
+    func series(_ expression: String, at time: Double? = nil) throws -> [[String: String]: Double] {
         var values: [[String: String]: Double] = [:]
-        for series in try result(of: expression) {
+        for series in try result(of: expression, at: time) {
             let value = (series["value"] as? [Any])?.last as? String
             values[series["metric"] as? [String: String] ?? [:]] = value.flatMap(Double.init)
         }

@@ -89,6 +89,13 @@ struct Prometheus: PromQLServer {
         }
     }
 
+    /// What the only series of a counter has counted while it was sampled, through restarts: to the unit, which `increase()`
+    /// is not, because it estimates what happened beside the samples.
+    func rise(_ series: String) throws -> Double {
+        let values = try samples("\(series)[10m]").map(\.value)
+        return zip(values.dropFirst(), values).reduce(values.first ?? 0) { $0 + ($1.0 < $1.1 ? $1.0 : $1.0 - $1.1) }
+    }
+
     /// At how many of the steps from `start` to `end` the only series of an expression has a value of at most two steps
     /// before, all in seconds since 1970.
     func rangeCount(_ expression: String, from start: Double, to end: Double, step: Int) throws -> Int {

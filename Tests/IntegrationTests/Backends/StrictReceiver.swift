@@ -25,6 +25,41 @@ struct StrictReceiver {
         }
         /// Errors and warnings.
         let findings: [String]
+
+        /// A point of a sum of whole numbers.
+        struct SumPoint {
+            let value: Int
+            /// The texts among its attributes.
+            let attributes: [String: String]
+            let isDelta: Bool
+            /// In nanoseconds since 1970.
+            let start: UInt64
+            let time: UInt64
+        }
+
+        /// The points of a sum, in their order.
+        func points(ofSum name: String) -> [SumPoint] {
+            func list(_ node: [String: Any], _ key: String) -> [[String: Any]] { node[key] as? [[String: Any]] ?? [] }
+            let metrics = list(body, "resourceMetrics").flatMap { list($0, "scopeMetrics") }
+                .flatMap { list($0, "metrics") }
+            return metrics.filter { $0["name"] as? String == name }.flatMap { metric in
+                let sum = metric["sum"] as? [String: Any] ?? [:]
+                return list(sum, "dataPoints").map { point in
+                    let attributes = list(point, "attributes").map { attribute in
+                        let value = attribute["value"] as? [String: Any]
+                        return (attribute["key"] as? String ?? "", value?["stringValue"] as? String ?? "")
+                    }
+                    func number(_ key: String) -> UInt64 { (point[key] as? String).flatMap(UInt64.init) ?? 0 }
+                    return SumPoint(
+                        value: Int(number("asInt")),
+                        attributes: Dictionary(attributes) { first, _ in first },
+                        isDelta: sum["aggregationTemporality"] as? Int == 1,
+                        start: number("startTimeUnixNano"),
+                        time: number("timeUnixNano")
+                    )
+                }
+            }
+        }
     }
 
     let process: ChildProcess

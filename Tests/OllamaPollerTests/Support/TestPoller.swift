@@ -1,6 +1,7 @@
 // A poller with everything around it that a test looks at.
 
 import Foundation
+import GPUPoller
 import TestSupport
 import Testing
 
@@ -18,7 +19,7 @@ final class TestPoller {
         interval: Duration = .seconds(5),
         maxVRAM: Double? = nil,
         timeLimit: Duration = .seconds(20),
-        locations: VRAMLocations = .nowhere,
+        locations: GPULocations = .nowhere,
         processRoot: String = "/nowhere",
         environment: [String: String] = [:]
     ) throws {
@@ -33,6 +34,7 @@ final class TestPoller {
             timeLimit: timeLimit,
             detector: VRAMDetector(locations: locations),
             processRoot: processRoot,
+            calls: DriverCalls(),
             onReading: readings.record
         )
     }
@@ -53,10 +55,10 @@ final class TestPoller {
     }
 }
 
-extension VRAMLocations {
+extension GPULocations {
     /// A machine without a GPU.
-    static var nowhere: VRAMLocations {
-        var locations = VRAMLocations(environment: [:])
+    static var nowhere: GPULocations {
+        var locations = GPULocations(environment: [:])
         locations.nvmlLibraries = []
         locations.graphicsCards = "/nowhere"
         locations.memoryInfo = "/nowhere"

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import OllamaPoller
+@testable import GPUPoller
 
 @Suite("ChildProcess")
 struct ChildProcessTests {

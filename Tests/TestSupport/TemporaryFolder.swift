@@ -1,13 +1,12 @@
 // A folder for one test's files.
 
 import Foundation
-import TestSupport
 
 /// A new folder that goes away with this object.
-final class TemporaryFolder {
-    let path: String
+package final class TemporaryFolder: Sendable {
+    package let path: String
 
-    init() throws {
+    package init() throws {
         path = FileManager.default.temporaryDirectory.appending(path: "genai-\(UUID().uuidString)").path
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
@@ -15,25 +14,25 @@ final class TemporaryFolder {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     @discardableResult
-    func write(_ text: String, to name: String) throws -> String {
+    package func write(_ text: String, to name: String) throws -> String {
         let file = "\(path)/\(name)"
         try createFolder(of: file)
         try Data(text.utf8).write(to: URL(filePath: file))
         return file
     }
 
-    func createFolder(of file: String) throws {
+    package func createFolder(of file: String) throws {
         let folder = URL(filePath: file).deletingLastPathComponent()
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
 
-    func text(_ name: String) -> String? {
+    package func text(_ name: String) -> String? {
         try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8)
     }
 
     /// A shell script that can be executed.
     @discardableResult
-    func writeScript(_ lines: String, to name: String) throws -> String {
+    package func writeScript(_ lines: String, to name: String) throws -> String {
         let file = try write("#!/bin/sh\n\(lines)\n", to: name)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
         // A process that another test starts just now may have inherited the file, open for writing: it can't be executed

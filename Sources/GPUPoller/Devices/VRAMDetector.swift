@@ -1,11 +1,11 @@
 // Detects this machine's GPU memory: tries one method after another until one succeeds.
 //
-// Nothing in this folder uses HTTP, logs or threads, so that it also links on its own (`Tests/vram-probe`).
+// Nothing in this folder and its folders uses HTTP, logs or threads, so that it also links on its own (`Tests/vram-probe`).
 
 /// Detects the total GPU memory of this machine.
 ///
 /// Blocks for as long as drivers and tools take, so it belongs on a background thread. Not thread-safe.
-package struct VRAMDetector {
+package struct VRAMDetector: Sendable {
     /// A way to find the total.
     package enum Method: String, Sendable {
         case nvml = "NVML"
@@ -20,22 +20,36 @@ package struct VRAMDetector {
         package var total: Total?
         /// One line for each failed method, with the reason.
         package var failures: [String] = []
+
+        package init(total: Total? = nil, failures: [String] = []) {
+            self.total = total
+            self.failures = failures
+        }
     }
 
     package struct Total: Sendable, Equatable {
         package var bytes: UInt64
         package var method: Method
+
+        package init(bytes: UInt64, method: Method) {
+            self.bytes = bytes
+            self.method = method
+        }
     }
 
     /// The time limit of `nvidia-smi`.
     package static let processLimit: Duration = .seconds(5)
 
-    private let locations: VRAMLocations
+    private let locations: GPULocations
     private var nvidiaSMI: NvidiaSMI
 
-    package init(locations: VRAMLocations, processLimit: Duration = VRAMDetector.processLimit) {
+    package init(locations: GPULocations, processLimit: Duration = VRAMDetector.processLimit) {
         self.locations = locations
-        nvidiaSMI = NvidiaSMI(environment: locations.environment, limit: processLimit)
+        nvidiaSMI = NvidiaSMI(
+            environment: locations.environment,
+            memoryInfo: locations.memoryInfo,
+            limit: processLimit
+        )
     }
 
     /// Tries the methods in order of preference. `isCancelled` is checked between them and during `nvidia-smi`.
@@ -78,6 +92,8 @@ struct VRAMSum {
     private static let implausible: UInt64 = 1 << 50
 
     private var sum: UInt64 = 0
+
+    var isEmpty: Bool { sum == 0 }
 
     mutating func add(_ bytes: UInt64) {
         guard bytes < Self.implausible, sum < Self.implausible else { return }

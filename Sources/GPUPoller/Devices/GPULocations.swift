@@ -1,7 +1,7 @@
-// Where the detection looks. Tests replace these places.
+// Where GPUs are looked for. Tests replace these places.
 
-/// The places that GPU memory is read from.
-package struct VRAMLocations: Sendable {
+/// The places that GPUs are read from.
+package struct GPULocations: Sendable {
     /// Names or paths of NVIDIA's management library, tried in this order. WSL keeps it outside the usual folders.
     package var nvmlLibraries = ["libnvidia-ml.so.1", "libnvidia-ml.so", "/usr/lib/wsl/lib/libnvidia-ml.so.1"]
     /// The environment of `nvidia-smi`, which is searched on its `PATH`.

@@ -46,12 +46,15 @@ package struct ChildProcess: Sendable {
     ///
     /// It gets no input, its errors are dropped, and it inherits no other descriptor. It is killed together with its
     /// children after `timeLimit`, when `isCancelled`, or when it has printed more than `outputLimit` bytes.
+    ///
+    /// - Parameter usableStatuses: the exit statuses with which its output counts.
     package static func run(
         _ executable: String,
         _ arguments: [String],
         environment: [String: String],
         outputLimit: Int,
         timeLimit: Duration,
+        usableStatuses: Set<Int32> = [0],
         isCancelled: () -> Bool
     ) -> Result<[UInt8], Failure> {
         let deadline = ContinuousClock.now + timeLimit
@@ -69,7 +72,8 @@ package struct ChildProcess: Sendable {
             pipe.drain(into: &output, limit: outputLimit)
             if output.count > outputLimit { return .failure(child.end(.tooMuchOutput)) }
             if case .ended(let status) = life {
-                return status == 0 ? .success(output) : .failure(.failed(status: status))
+                let isUsable = status & 0x7F == 0 && usableStatuses.contains((status >> 8) & 0xFF)
+                return isUsable ? .success(output) : .failure(.failed(status: status))
             }
             if isCancelled() { return .failure(child.end(.cancelled)) }
             if ContinuousClock.now >= deadline { return .failure(child.end(.timedOut)) }
