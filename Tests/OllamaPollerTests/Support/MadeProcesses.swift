@@ -1,6 +1,7 @@
 // A folder with what Linux shows of its processes, as far as runners are looked for in it.
 
 import Foundation
+import TestSupport
 
 @testable import OllamaPoller
 
