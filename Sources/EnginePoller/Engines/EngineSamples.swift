@@ -7,9 +7,15 @@ import GenAISupport
 ///
 /// Everything is computed for each replica. Where several lines are views of one replica, the largest value counts; where
 /// they are parts of a count, the parts are added up.
-struct EngineSamples {
+// A class, because what closures capture would be retained part by part.
+final class EngineSamples {
     let engine: Engine
     let page: PrometheusPage
+
+    init(engine: Engine, page: PrometheusPage) {
+        self.engine = engine
+        self.page = page
+    }
 
     /// A value for each replica of the page; empty if there is none at all.
     private typealias Column = [Double?]
@@ -39,7 +45,7 @@ struct EngineSamples {
         case .labels(let metric, let alternatives):
             values(kind, [labelValues(metric, alternatives)]) { $0[0] }
         case .histogram(let histograms, let divisor):
-            histograms.lazy.map { values(of: $0, divisor) }.first { !$0.isEmpty } ?? []
+            histograms.lazy.map { self.values(of: $0, divisor) }.first { !$0.isEmpty } ?? []
         }
     }
 

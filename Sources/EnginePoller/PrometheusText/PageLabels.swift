@@ -88,6 +88,12 @@ struct PageLabels {
     private var labels: [Label] = []
     private var key = ByteKey()
 
+    init() {
+        // As many as vLLM's page has, so that they need not grow.
+        setPositions.reserveCapacity(24)
+        sets.reserveCapacity(24)
+    }
+
     /// Skips `{name="value",...}` or nothing.
     ///
     /// - Returns: the position of the labels' set, and the bound, NaN for one that is no number; nil if they are malformed.

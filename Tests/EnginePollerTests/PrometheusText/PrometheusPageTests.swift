@@ -20,7 +20,7 @@ struct PrometheusPageTests {
         return Self.names.metrics.flatMap { name in
             page[name].map { sample in
                 let replica = page.labels.replicas[page.labels.sets[sample.labels].replica]
-                let labels = replica.labels.map {
+                let labels = replica.name.split(separator: ",").map {
                     $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 }
                 return Sample(
