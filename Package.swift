@@ -9,13 +9,15 @@ let package = Package(
         .library(name: "GenAIOtel", targets: ["GenAIOtel"]),
         .library(name: "OllamaPoller", targets: ["OllamaPoller"]),
         .library(name: "EnginePoller", targets: ["EnginePoller"]),
+        .library(name: "GPUPoller", targets: ["GPUPoller"]),
         .executable(name: "server-metrics-example", targets: ["ServerMetricsExample"]),
         .executable(name: "ollama-example", targets: ["OllamaExample"]),
     ],
     targets: [
-        .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "GenAISupport"]),
-        .target(name: "OllamaPoller", dependencies: ["GenAISupport"]),
+        .target(name: "GenAIOtel", dependencies: ["OllamaPoller", "EnginePoller", "GPUPoller", "GenAISupport"]),
+        .target(name: "OllamaPoller", dependencies: ["EnginePoller", "GPUPoller", "GenAISupport"]),
         .target(name: "EnginePoller", dependencies: ["GenAISupport"]),
+        .target(name: "GPUPoller", dependencies: ["GenAISupport"]),
         .target(name: "GenAISupport"),
 
         .executableTarget(
@@ -25,7 +27,7 @@ let package = Package(
         ),
         .executableTarget(name: "OllamaExample", dependencies: ["OllamaPoller"], path: "Examples/OllamaExample"),
 
-        .target(name: "TestSupport", dependencies: ["GenAISupport"], path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["GenAIOtel", "GenAISupport"], path: "Tests/TestSupport"),
         .executableTarget(name: "ExitProbe", dependencies: ["GenAIOtel"], path: "Tests/ExitProbe"),
         .executableTarget(
             name: "FaultProbe",
@@ -34,7 +36,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "ParserFuzzer",
-            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "GenAISupport"],
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "GPUPoller", "GenAISupport"],
             path: "Tests/ParserFuzzer"
         ),
         .executableTarget(
@@ -44,7 +46,12 @@ let package = Package(
         ),
         .testTarget(name: "GenAIOtelTests", dependencies: ["GenAIOtel", "ExitProbe", "TestSupport"]),
         .testTarget(name: "GenAISupportTests", dependencies: ["GenAISupport", "TestSupport"]),
-        .testTarget(name: "OllamaPollerTests", dependencies: ["OllamaPoller", "TestSupport"]),
+        .testTarget(
+            name: "OllamaPollerTests",
+            dependencies: ["OllamaPoller", "GPUPoller", "TestSupport"],
+            resources: [.copy("Fixtures")]
+        ),
+        .testTarget(name: "GPUPollerTests", dependencies: ["GPUPoller", "TestSupport"]),
         .testTarget(
             name: "EnginePollerTests",
             dependencies: ["EnginePoller", "GenAIOtel", "TestSupport"],
@@ -56,7 +63,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "Benchmarks",
-            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "AllocationCount", "TestSupport"],
+            dependencies: ["GenAIOtel", "EnginePoller", "OllamaPoller", "GPUPoller", "AllocationCount", "TestSupport"],
             path: "Tests/Benchmarks"
         ),
         .target(name: "AllocationCount", path: "Tests/AllocationCount"),

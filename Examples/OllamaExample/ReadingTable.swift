@@ -15,20 +15,45 @@ struct ReadingTable {
             print("\(time)  \(server) is down: is Ollama running? Start it with `ollama serve`; I go on looking.")
             return
         }
+        guard reading.modelsLoaded != nil else {
+            print("\(time)  \(server) is up, but too busy to list its models.")
+            return
+        }
         guard !reading.models.isEmpty else {
             print("\(time)  \(server) is up, no model is loaded. Try `ollama run <model>`.")
             return
         }
         print("\(time)  \(server) is up, models loaded: \(reading.modelsLoaded ?? 0)")
-        print(row("MODEL", "GPU MEMORY", "BYTES"))
+        // A column of which no model tells anything is left out.
+        let columns = Self.columns.filter { column in reading.models.contains { column.text($0) != nil } }
+        print(row("MODEL", columns.map(\.title)))
         for model in reading.models {
-            let share = model.kvCacheUsage.map { String(format: "%.1f %%", $0) }
-            print(row(printable(model.model ?? ""), share ?? "unknown", model.vram.map { "\($0)" } ?? "unknown"))
+            print(row(printable(model.model ?? ""), columns.map { $0.text(model) ?? "unknown" }))
         }
     }
 
-    private func row(_ name: String, _ share: String, _ bytes: String) -> String {
-        "  " + name.padded(to: 40) + share.padded(to: 12, onLeft: true) + bytes.padded(to: 20, onLeft: true)
+    private struct Column: Sendable {
+        var title: String
+        var text: @Sendable (ModelReading) -> String?
+    }
+
+    /// The last three are known where Ollama's runners can be read.
+    private static let columns = [
+        Column(title: "GPU MEMORY") { $0.kvCacheUsage.map { String(format: "%.1f %%", $0) } },
+        Column(title: "GPU BYTES") { $0.vram.map { "\($0)" } },
+        Column(title: "ALL BYTES") { $0.size.map { "\($0)" } },
+        Column(title: "CONTEXT") { $0.contextLength.map { "\($0)" } },
+        Column(title: "RUNNING") { model in model.requestsRunning.map { share($0, of: model.requestsMax) } },
+        Column(title: "KV TOKENS") { model in model.kvCacheTokens.map { share($0, of: model.kvCacheSize) } },
+        Column(title: "WRITTEN") { $0.outputTokens.map { "\($0)" } },
+    ]
+
+    private static func share(_ number: Int, of most: Int?) -> String {
+        most.map { "\(number) of \($0)" } ?? "\(number)"
+    }
+
+    private func row(_ name: String, _ cells: [String]) -> String {
+        "  " + name.padded(to: 40) + cells.map { $0.padded(to: 15, onLeft: true) }.joined()
     }
 
     /// Names come from the server: what would move the cursor must not get to a terminal.

@@ -1,4 +1,5 @@
-// Watches an Ollama server: prints how much GPU memory each of its models occupies, every three seconds.
+// Watches an Ollama server: prints what each of its models occupies, every three seconds, and what it is doing, where the
+// processes that serve the models are on this machine.
 //
 //     swift run ollama-example [--url URL] [--vram-gb GIB]
 

@@ -29,8 +29,8 @@ public final class EngineServerMetricsPoller: Sendable {
         var targets: [ServerIdentity: Target] = [:]
         /// Removed targets whose threads may still be busy.
         var retired: [PolledServer] = []
-        /// The warnings about the current targets, so that each is logged once.
-        var warnings: Set<String> = []
+        /// The texts of the notes about the current targets, so that each is logged once.
+        var notes: Set<String> = []
         var isStarted = false
         var isClosed = false
     }
@@ -106,24 +106,25 @@ public final class EngineServerMetricsPoller: Sendable {
     /// Replaces the engines that are polled; sources stay.
     ///
     /// If the poller is started, new engines are polled at once. Missing ones are withdrawn, and the others continue
-    /// undisturbed. An engine whose credentials, headers or interval have changed is polled with the new ones, without
-    /// a gap. Never blocks on the network. Thread-safe.
+    /// undisturbed. An engine whose credentials, headers, certificate file or interval have changed is polled with the
+    /// new ones, without a gap. Never blocks on the network. Thread-safe.
     ///
     /// ```swift
     /// poller.setTargets(pods.map { EngineTarget(url: $0.metricsURL, attributes: ["pod": $0.name]) })
     /// ```
     ///
-    /// - Parameter targets: all engines to poll from now on. A target with an unusable URL is left out with a warning.
+    /// - Parameter targets: all engines to poll from now on. A target with an unusable URL is left out with a warning,
+    ///   one with an unusable certificate file with an error.
     ///   So is a second target with the same page, or one whose readings could not be told apart from another's: it
     ///   needs another host, port, path, `model` in the query, or attributes.
     public func setTargets(_ targets: [EngineTarget]) {
-        let (requests, warnings) = TargetRequest.requests(for: targets)
+        let (requests, notes) = TargetRequest.requests(for: targets)
         var removed: [PolledServer] = []
-        var newWarnings: [String] = []
+        var newNotes: [TargetRequest.Note] = []
         let hasThreads = state.withLock { state in
             guard !state.isClosed else { return true }
-            newWarnings = warnings.filter { !state.warnings.contains($0) }
-            state.warnings = Set(warnings)
+            newNotes = notes.filter { !state.notes.contains($0.text) }
+            state.notes = Set(notes.map(\.text))
             var former = state.targets
             state.targets = [:]
             for request in requests {
@@ -137,7 +138,7 @@ public final class EngineServerMetricsPoller: Sendable {
             state.retired = (state.retired + removed).filter(\.isRunning)
             return !state.isStarted || start(servers(state))
         }
-        for warning in newWarnings { log.warning(warning) }
+        for note in newNotes { log.write(note.level) { note.text } }
         for server in removed { server.retire() }
         if !hasThreads { logMissingThreads() }
     }

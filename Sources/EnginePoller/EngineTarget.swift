@@ -4,7 +4,8 @@ import Foundation
 
 /// A serving engine to poll: vLLM, TGI, SGLang, llama.cpp, ... The engine is recognised by its metrics.
 ///
-/// Environment: `GENAI_SERVER_METRICS_TARGETS` and `GENAI_SERVER_METRICS_INTERVAL`.
+/// Environment: `GENAI_SERVER_METRICS_TARGETS`; for all of these, `GENAI_SERVER_METRICS_INTERVAL`,
+/// `GENAI_SERVER_METRICS_TOKEN` and `GENAI_SERVER_METRICS_CERTIFICATE`.
 ///
 /// ```swift
 /// let url = URL(string: "http://vllm:8000/metrics")!
@@ -19,10 +20,18 @@ public struct EngineTarget: Sendable {
     /// warning.
     public var interval: Duration
     /// Sent as `Authorization: Bearer ...` instead of the URL's user info. Never logged.
+    ///
+    /// `GENAI_SERVER_METRICS_TOKEN` is that of all targets of the environment that have no user info.
     public var bearerToken: String?
     /// Further header fields of every request. Values are never logged. A field that HTTP forbids, such as one with a
     /// line break, is left out with a warning.
     public var headers: [String: String]
+    /// PEM file with the certificate authorities to trust instead of the system's. `GENAI_SERVER_METRICS_CERTIFICATE`.
+    ///
+    /// Works on Linux, through libcurl. Where it can't be honoured (elsewhere, or if the file is missing or no PEM),
+    /// the engine is not polled, and an error says so: trust is never weakened. The file is read at each new
+    /// connection.
+    public var certificateFile: String?
     /// Further attributes of every point of this engine, such as `team` or `zone`. Names of this package's own
     /// attributes are left out. They also distinguish engines whose pages have the same host, port and path.
     public var attributes: [String: String]
@@ -33,12 +42,14 @@ public struct EngineTarget: Sendable {
         interval: Duration = .seconds(5),
         bearerToken: String? = nil,
         headers: [String: String] = [:],
+        certificateFile: String? = nil,
         attributes: [String: String] = [:]
     ) {
         self.url = url
         self.interval = interval
         self.bearerToken = bearerToken
         self.headers = headers
+        self.certificateFile = certificateFile
         self.attributes = attributes
     }
 }

@@ -2,6 +2,7 @@
 
 import EnginePoller
 import Foundation
+import GPUPoller
 import OllamaPoller
 
 /// What ``instrument(_:)`` has started.
@@ -16,6 +17,7 @@ public final class GenAIInstrumentation: Sendable {
     private let prometheusEncoder: PrometheusTextEncoder
     private let ollama: OllamaServerMetricsPoller?
     private let engines: EngineServerMetricsPoller?
+    private let gpus: GPUMetricsPoller?
     private let log: Log
     private let logGate: LogGate
     private let secondStarts: FailureLog
@@ -39,13 +41,18 @@ public final class GenAIInstrumentation: Sendable {
         let log = Log(level: configuration.logLevel, handler: logGate.write)
         let collector = ServerMetricsCollector(
             cardinalityLimit: configuration.cardinalityLimit,
+            exponentialHistograms: configuration.exporters.contains(.otlp)
+                && configuration.otlp.histogramAggregation == .base2Exponential,
             log: log,
             timeSource: timeSource
         )
         let clock = SnapshotClock(timeSource, after: collector.startTime)
         let resource = Resource(configuration)
         for warning in configuration.warnings { log.warning(warning) }
-        let exporters = Self.exporters(configuration, resource, log, timeSource)
+        let sendsOwnMetrics = configuration.exporters.contains(.otlp) && configuration.otlp.exportsOwnMetrics
+        let ownMetrics =
+            sendsOwnMetrics ? OwnMetrics(configuration.otlp, startTime: collector.startTime) : nil
+        let exporters = Self.exporters(configuration, resource, ownMetrics, log, timeSource)
 
         self.log = log
         self.logGate = logGate
@@ -61,11 +68,17 @@ public final class GenAIInstrumentation: Sendable {
                 interval: configuration.exportInterval,
                 timeout: configuration.exportTimeout,
                 timeSource: timeSource,
-                collect: { collector.snapshot(time: clock.next()) }
+                collect: {
+                    let begin = timeSource.now
+                    var snapshot = collector.snapshot(time: clock.next())
+                    ownMetrics?.add(to: &snapshot, collectedIn: begin.duration(to: timeSource.now))
+                    return snapshot
+                }
             )
         if configuration.isDisabled {
             ollama = nil
             engines = nil
+            gpus = nil
         } else {
             ollama = configuration.ollama.map {
                 OllamaServerMetricsPoller(
@@ -82,6 +95,9 @@ public final class GenAIInstrumentation: Sendable {
                 onReading: collector.record,
                 onWithdrawal: collector.withdraw
             )
+            gpus = configuration.gpus.map {
+                GPUMetricsPoller($0, log: log, onReading: collector.record, onWithdrawal: collector.withdraw(gpu:))
+            }
         }
     }
 
@@ -90,6 +106,7 @@ public final class GenAIInstrumentation: Sendable {
         logGate.open()
         ollama?.start()
         engines?.start()
+        gpus?.start()
         if exporter?.start() == false { log.error("Metrics are not exported: the system can't start another thread") }
     }
 
@@ -170,12 +187,14 @@ public final class GenAIInstrumentation: Sendable {
         let deadline = ContinuousClock.now + timeout
         ollama?.close()
         engines?.close()
+        gpus?.close()
         let isDelivered = exporter?.shutdown(timeout: timeout) ?? true
         // A poll that is cancelled ends in some milliseconds, which it is given even if the time is up.
         func remaining() -> Duration { max(ContinuousClock.now.duration(to: deadline), .milliseconds(50)) }
         let hasOllamaEnded = ollama?.stop(timeout: remaining()) ?? true
         let haveEnginesEnded = engines?.stop(timeout: remaining()) ?? true
-        return isDelivered && hasOllamaEnded && haveEnginesEnded
+        let haveGPUsEnded = gpus?.stop(timeout: remaining()) ?? true
+        return isDelivered && hasOllamaEnded && haveEnginesEnded && haveGPUsEnded
     }
 
     /// `shutdown(timeout:)` without blocking a thread of the task's executor.
@@ -189,6 +208,7 @@ extension GenAIInstrumentation {
     private static func exporters(
         _ configuration: GenAIConfiguration,
         _ resource: Resource,
+        _ ownMetrics: OwnMetrics?,
         _ log: Log,
         _ timeSource: any TimeSource
     ) -> [any SnapshotExporter] {
@@ -202,6 +222,7 @@ extension GenAIInstrumentation {
                 let exporter = try OTLPHTTPExporter(
                     configuration.otlp,
                     resource: resource,
+                    ownMetrics: ownMetrics,
                     log: log,
                     timeSource: timeSource
                 )

@@ -1,6 +1,7 @@
 // The amount of GPU memory that 100 % stands for.
 
 import Foundation
+import GPUPoller
 
 /// The GPU memory that Ollama's models share: configured, detected on this machine, or assumed.
 ///
@@ -13,22 +14,41 @@ final class GPUMemory {
     /// Time from a failed detection to the next attempt.
     static let retryInterval: Duration = .seconds(60)
 
+    /// How long a detection may take. `nvidia-smi` has a limit of its own, below this one.
+    private static let detectionLimit: Duration = .seconds(8)
+    /// How long a detection that is called off is waited for. If it has not ended then, the driver hangs.
+    private static let patience: Duration = .milliseconds(200)
+
+    /// Has the calls of the driver under way.
+    private final class Caller: Sendable {}
+
     private enum Source { case fixed(Double), detected }
 
     private let source: Source
     private let log: Log
     private let timeSource: any TimeSource
     private var detector: VRAMDetector
+    private let calls: DriverCalls
+    private let caller = Caller()
     private var found: Double?
     private var nextAttempt: ContinuousClock.Instant?
 
     /// - Parameters:
     ///   - configured: bytes, greater than 0; if set, nothing is detected.
     ///   - isLocal: whether Ollama runs on this machine. If not, this machine's GPUs do not count.
-    init(configured: Double?, isLocal: Bool, detector: VRAMDetector, log: Log, timeSource: any TimeSource) {
+    ///   - calls: where drivers are called.
+    init(
+        configured: Double?,
+        isLocal: Bool,
+        detector: VRAMDetector,
+        calls: DriverCalls,
+        log: Log,
+        timeSource: any TimeSource
+    ) {
         self.log = log
         self.timeSource = timeSource
         self.detector = detector
+        self.calls = calls
         if let configured {
             source = .fixed(configured)
         } else {
@@ -43,7 +63,7 @@ final class GPUMemory {
     func total(isUsed: Bool, cancellation: Cancellation) -> Double {
         if case .fixed(let bytes) = source { return bytes }
         if isDetectionDue(isUsed: isUsed) {
-            let finding = detector.detect { cancellation.isCancelled }
+            let finding = detect(cancellation)
             found = (finding.total?.bytes).map { Double($0) }
             // A cancelled detection has not failed.
             if finding.total != nil || !cancellation.isCancelled {
@@ -52,6 +72,25 @@ final class GPUMemory {
             }
         }
         return found ?? Self.assumed
+    }
+
+    private func detect(_ cancellation: Cancellation) -> VRAMDetector.Finding {
+        let outcome = calls.run(for: caller, limit: Self.detectionLimit, cancellation: cancellation) {
+            [detector] call in
+            var detector = detector
+            let finding = detector.detect { call.isCancelled }
+            return (detector, finding)
+        }
+        switch outcome {
+        case .done(let (detector, finding)):
+            self.detector = detector
+            return finding
+        case .cancelled:
+            _ = calls.waitForEnd(of: caller, timeout: Self.patience)
+            return VRAMDetector.Finding()
+        case .hangs: return VRAMDetector.Finding(failures: ["any method: the GPU driver does not answer"])
+        case .noThread: return VRAMDetector.Finding(failures: ["any method: the system can't start another thread"])
+        }
     }
 
     private func isDetectionDue(isUsed: Bool) -> Bool {

@@ -10,9 +10,11 @@ struct LoadedModels: Equatable {
     /// Further entries are not read: no machine has so many models in memory.
     static let limit = 10_000
 
-    /// Name and bytes of GPU memory: 0 if the field is missing (nothing is on the GPU), nil if it is not a size. Each
+    /// Name, sizes and context. GPU memory is 0 if the field is missing: nothing is on the GPU. What is no size is nil. Each
     /// name once: a model that is listed twice is in memory twice, so its bytes are added.
     private(set) var models: [ModelReading] = []
+    /// The digest of each model, where it is told.
+    private(set) var digests: [String: String] = [:]
     /// Number of entries that could be read.
     private(set) var count = 0
 
@@ -20,8 +22,10 @@ struct LoadedModels: Equatable {
     init?(_ body: [UInt8]) {
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(body)) else { return nil }
         var positions: [String?: Int] = [:]
-        for model in answer.models {
+        for entry in answer.entries {
+            guard let model = entry.model else { continue }
             count += 1
+            if let name = model.model, let digest = entry.digest { digests[name] = digest }
             if let position = positions[model.model] {
                 models[position].figures = models[position].figures.merged(with: model.figures)
             } else {
@@ -44,7 +48,7 @@ struct LoadedModels: Equatable {
 // MARK: - JSON
 
 private struct Answer: Decodable {
-    var models: [ModelReading] = []
+    var entries: [Entry] = []
 
     private enum Key: CodingKey { case models }
 
@@ -55,7 +59,7 @@ private struct Answer: Decodable {
         var list = try fields.nestedUnkeyedContainer(forKey: .models)
         while !list.isAtEnd, list.currentIndex < LoadedModels.limit {
             let entry = try list.decode(Entry?.self)
-            if let model = entry?.model { models.append(model) }
+            if let entry { entries.append(entry) }
         }
     }
 }
@@ -63,10 +67,12 @@ private struct Answer: Decodable {
 /// One entry of the list. Decoding never fails, whatever the entry is, so that the rest of the list is read.
 private struct Entry: Decodable {
     var model: ModelReading?
+    var digest: String?
 
     private enum Key: String, CodingKey {
-        case name, model
+        case name, model, digest, size
         case vram = "size_vram"
+        case contextLength = "context_length"
     }
 
     init(from decoder: any Decoder) {
@@ -75,15 +81,22 @@ private struct Entry: Decodable {
             (try? fields.decode(String.self, forKey: key)).flatMap { $0.isEmpty ? nil : $0 }
         }
         guard let name = text(.name) ?? text(.model) else { return }
-        model = ModelReading(model: name, vram: Self.vram(fields))
+        var model = ModelReading(model: name, vram: Self.count(fields, .vram, orMissing: 0))
+        model.size = Self.count(fields, .size)
+        model.contextLength = Self.count(fields, .contextLength)
+        self.model = model
+        digest = text(.digest)
     }
 
-    private static func vram(_ fields: KeyedDecodingContainer<Key>) -> Int? {
-        do {
-            let size = try fields.decodeIfPresent(Int.self, forKey: .vram) ?? 0
-            return size >= 0 ? size : nil
-        } catch {
-            return nil
+    private static func count(
+        _ fields: KeyedDecodingContainer<Key>,
+        _ key: Key,
+        orMissing missing: Int? = nil
+    ) -> Int? {
+        guard let count = try? fields.decodeIfPresent(Int.self, forKey: key) else {
+            // A field of another type is not one that is missing.
+            return (try? fields.decodeNil(forKey: key)) == true || !fields.contains(key) ? missing : nil
         }
+        return count >= 0 ? count : nil
     }
 }

@@ -3,11 +3,12 @@
 import GenAISupport
 
 enum LocalHost {
-    /// Whether `host` is a loopback or unspecified address, `localhost` or the name of this machine.
+    /// Whether `host` is a loopback or unspecified address, one of this machine's interfaces, `localhost` or the name of
+    /// this machine.
     static func isThisMachine(_ host: String, ownName: String = HostName.current ?? "") -> Bool {
         let host = host.lowercased().trimmingSuffix(".")
         if host == "localhost" || host.hasSuffix(".localhost") { return true }
-        if let address = IPAddress.bytes(host) { return isLocal(address) }
+        if let address = IPAddress.bytes(host) { return isLocal(address) || IPAddress.ofInterfaces().contains(address) }
         let ownName = ownName.lowercased().trimmingSuffix(".")
         let isShort = !host.contains(".") || !ownName.contains(".")
         // `gpu1` and `gpu1.example.com` are the same machine, `gpu1.example.com` and `gpu1.example.org` are not.

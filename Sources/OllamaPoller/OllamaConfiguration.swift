@@ -16,7 +16,12 @@ public struct OllamaConfiguration: Sendable {
     ///
     /// User info (`http://user:password@host`) is sent as basic authentication and never logged. Environment:
     /// `OLLAMA_BASE_URL`; without it `OLLAMA_HOST`, in all the forms that Ollama itself takes.
-    public var url: URL
+    public var url: URL {
+        didSet { urlName = "OllamaConfiguration.url" }
+    }
+
+    /// What the URL was set by, for log lines.
+    private(set) var urlName = "OLLAMA_BASE_URL"
 
     /// Time from one poll to the next, more than 0. Default: 5 seconds.
     ///
@@ -30,6 +35,18 @@ public struct OllamaConfiguration: Sendable {
     /// `GENAI_OLLAMA_MAX_VRAM_GB`.
     public var maxVRAMGibibytes: Double?
 
+    /// Whether the processes by which Ollama serves its models are read, too. Default: true.
+    ///
+    /// They tell requests, slots and tokens of each model (Ollama 0.30 and later). Works on Linux, for an Ollama on this
+    /// machine; elsewhere it does nothing. Environment: `GENAI_OLLAMA_RUNNERS`.
+    public var readsRunners: Bool
+
+    /// PEM file with the certificate authorities to trust instead of the system's. Default: nil.
+    ///
+    /// Works on Linux, through libcurl. Where it can't be honoured (elsewhere, or if the file is missing or no PEM),
+    /// Ollama is not polled, and an error says so: trust is never weakened. Environment: `GENAI_OLLAMA_CERTIFICATE`.
+    public var certificateFile: String?
+
     /// One line for each variable that could not be used. The poller logs them when it starts.
     public internal(set) var warnings: [String] = []
 
@@ -42,19 +59,37 @@ public struct OllamaConfiguration: Sendable {
 
     /// Reads the environment; warnings stay in the reader.
     package init(reading environment: inout EnvironmentReader) {
-        url = environment.endpoint("OLLAMA_BASE_URL")?.urlWithUserInfo ?? Self.hostURL(&environment) ?? Self.defaultURL
+        if let endpoint = environment.endpoint("OLLAMA_BASE_URL") {
+            url = Self.serverURL(endpoint)
+        } else if let host = Self.hostURL(&environment) {
+            url = host
+            urlName = "OLLAMA_HOST"
+        } else {
+            url = Self.defaultURL
+        }
         interval = environment.seconds("GENAI_OLLAMA_METRICS_INTERVAL") ?? PolledServer.defaultInterval
+        readsRunners = environment.boolean("GENAI_OLLAMA_RUNNERS") ?? true
         maxVRAMGibibytes = environment.positiveNumber(
             "GENAI_OLLAMA_MAX_VRAM_GB",
             "number of GiB",
             upTo: Self.largestVRAM
         )
+        certificateFile = environment.text("GENAI_OLLAMA_CERTIFICATE")
     }
 
     // The constant is a valid URL.
     static let defaultURL = URL(string: "http://localhost:11434")!
     /// A pebibyte, in GiB.
     static let largestVRAM = 1_048_576.0
+
+    /// The server's own URL. Applications that share the variable name the path of one of its interfaces.
+    private static func serverURL(_ endpoint: HTTPEndpoint) -> URL {
+        var path = endpoint.path[...]
+        for suffix in ["/", "/v1", "/api", "/"] {
+            while path.hasSuffix(suffix) { path.removeLast(suffix.count) }
+        }
+        return endpoint.replacingPath(String(path), keepingQuery: true).urlWithUserInfo
+    }
 
     private static func hostURL(_ environment: inout EnvironmentReader) -> URL? {
         guard let text = environment.text("OLLAMA_HOST") else { return nil }

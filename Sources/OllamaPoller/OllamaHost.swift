@@ -14,9 +14,13 @@ struct OllamaHost {
         var (scheme, rest) = ("http", Substring(text))
         var defaultPort = 11434
         if let separator = text.range(of: "://") {
-            scheme = text[..<separator.lowerBound].lowercased()
+            let written = text[..<separator.lowerBound]
+            scheme = written.lowercased()
             rest = text[separator.upperBound...]
-            defaultPort = scheme == "https" ? 443 : 80
+            // Ollama compares the scheme as it is written.
+            defaultPort = written == "https" ? 443 : written == "http" ? 80 : defaultPort
+        } else if text == "ollama.com" {
+            (scheme, defaultPort) = ("https", 443)
         }
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         let (authority, path) = (rest[..<slash], rest[slash...])
@@ -56,10 +60,11 @@ struct OllamaHost {
 
     /// The host as written in a URL. Addresses that mean "all interfaces" to a server mean this machine to a client.
     private static func urlHost(_ host: Substring) -> String {
-        switch host {
-        case "", "0.0.0.0": "127.0.0.1"
-        case "::": "[::1]"
-        default: host.contains(":") ? "[\(host)]" : String(host)
-        }
+        guard !host.isEmpty else { return "127.0.0.1" }
+        guard let address = IPAddress.bytes(String(host)) else { return String(host) }
+        if address.allSatisfy({ $0 == 0 }) { return "[::1]" }
+        guard address.starts(with: IPAddress.mappedPrefix) else { return "[\(host)]" }
+        let four = address[12...]
+        return four.allSatisfy { $0 == 0 } ? "127.0.0.1" : four.map(String.init).joined(separator: ".")
     }
 }

@@ -1,6 +1,7 @@
 // One poll of Ollama: asks for the loaded models and makes a reading of the answer.
 
 import Foundation
+import GPUPoller
 
 /// Reads an Ollama by its `/api/ps`.
 final class OllamaPoll: ServerPoll {
@@ -11,23 +12,39 @@ final class OllamaPoll: ServerPoll {
         /// Nobody listens. This is normal on machines where Ollama runs only now and then.
         case absent
         case trouble(String)
+        /// It answers, but not this in time.
+        case busy
         case cancelled
     }
 
     let name: String
     let interval: Duration
     private let endpoint: HTTPEndpoint
+    private let urlName: String
     private let request: HTTPRequest
     private let server: ServerIdentity
     private let transport: any HTTPTransport
     private let gpuMemory: GPUMemory
+    /// Nil where its processes can't be this machine's.
+    private let runners: OllamaRunners?
     private let timeLimit: Duration
     private let log: Log
     private let absences: FailureLog
     private let troubles: FailureLog
+    private var hasSaidThatNoGPUIsUsed = false
 
-    init(_ target: OllamaTarget, detector: VRAMDetector, timeLimit: Duration, log: Log, timeSource: any TimeSource) {
+    /// - Parameter processRoot: where the system shows its processes.
+    init(
+        _ target: OllamaTarget,
+        detector: VRAMDetector,
+        processRoot: String,
+        calls: DriverCalls,
+        timeLimit: Duration,
+        log: Log,
+        timeSource: any TimeSource
+    ) {
         endpoint = target.endpoint
+        urlName = target.urlName
         name = "Ollama at \(endpoint)"
         interval = target.interval
         request = HTTPRequest(
@@ -35,7 +52,7 @@ final class OllamaPoll: ServerPoll {
             headers: [HTTPHeader("Accept", "application/json")]
         )
         server = ServerIdentity(engine: "ollama", address: endpoint.host, port: endpoint.port)
-        transport = HTTPTransports.urlSessionFirst(userAgent: PackageInfo.userAgent)
+        transport = HTTPTransports.urlSessionFirst(userAgent: PackageInfo.userAgent, checked: target.tls)
         self.timeLimit = timeLimit
         let log = log.about(["endpoint": "\(endpoint)"])
         self.log = log
@@ -43,34 +60,48 @@ final class OllamaPoll: ServerPoll {
             configured: target.maxVRAM,
             isLocal: target.isLocal,
             detector: detector,
+            calls: calls,
             log: log,
             timeSource: timeSource
         )
+        runners = target.runners(processRoot: processRoot, log: log, timeSource: timeSource)
         absences = FailureLog(log: log, timeSource: timeSource)
         troubles = FailureLog(log: log, timeSource: timeSource)
     }
 
     func read(_ cancellation: Cancellation) -> ServerReading? {
+        let deadline = ContinuousClock.now + timeLimit
         do throws(Failure) {
-            let loaded = try loadedModels(cancellation)
+            let loaded = try loadedModels(until: deadline, cancellation)
             absences.succeeded("\(name) is up")
             troubles.succeeded("\(name) can be read again")
             log.debug("\(name) has \(loaded.count) models loaded")
-            return reading(loaded, cancellation)
+            return reading(loaded, until: deadline, cancellation)
         } catch {
             switch error {
             case .absent: absences.failed(.debug, "No \(name): connection refused")
             case .trouble(let problem): troubles.failed(.warning, "\(name) can't be read: \(problem)")
+            case .busy:
+                troubles.failed(.warning, "\(name) is busy: it is up, but does not list its models in time")
+                return .busy(server)
             case .cancelled: return nil
             }
             return .down(server)
         }
     }
 
-    func close() { transport.close() }
+    func close() {
+        transport.close()
+        runners?.close()
+    }
 
-    private func loadedModels(_ cancellation: Cancellation) throws(Failure) -> LoadedModels {
-        switch transport.send(request, timeout: timeLimit, cancellation: cancellation) {
+    private func loadedModels(
+        until deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) throws(Failure) -> LoadedModels {
+        // A model that is loading can hold the list back for many seconds. Then there is time to find out.
+        let timeout = ContinuousClock.now.duration(to: deadline) * 0.75
+        switch transport.send(request, timeout: timeout, cancellation: cancellation) {
         case .success(let response) where response.status == 200:
             guard let loaded = LoadedModels(response.body) else {
                 throw .trouble("its answer is not that of Ollama's /api/ps")
@@ -79,27 +110,61 @@ final class OllamaPoll: ServerPoll {
         case .success(let response): throw .trouble(explain(status: response.status))
         case .failure(.connectionRefused): throw .absent
         case .failure(.cancelled): throw .cancelled
+        case .failure(.timedOut) where isUp(until: deadline, cancellation): throw .busy
+        case .failure where cancellation.isCancelled: throw .cancelled
+        case .failure(.tlsFailed):
+            throw .trouble("\(HTTPFailure.tlsFailed); GENAI_OLLAMA_CERTIFICATE names a file of authorities of your own")
         case .failure(let failure): throw .trouble("\(failure)")
         }
+    }
+
+    /// Whether it answers what needs no lock of its own.
+    private func isUp(until deadline: ContinuousClock.Instant, _ cancellation: Cancellation) -> Bool {
+        struct Version: Decodable { var version: String }
+        var request = request
+        request.endpoint = endpoint.appendingPath("api/version")
+        let timeout = ContinuousClock.now.duration(to: deadline)
+        guard case .success(let response) = transport.send(request, timeout: timeout, cancellation: cancellation),
+            response.status == 200
+        else { return false }
+        return (try? JSONDecoder().decode(Version.self, from: Data(response.body))) != nil
     }
 
     private func explain(status: Int) -> String {
         switch status {
         case 300..<400:
-            "HTTP \(status), a redirect that is not followed; set OLLAMA_BASE_URL to the address that it leads to"
+            "HTTP \(status), a redirect that is not followed; set \(urlName) to the address that it leads to"
         case 403:
             "HTTP 403; an Ollama that listens on a loopback address refuses requests for a host name that it does not "
                 + "know (here \(quoted(endpoint.host))): use localhost or an IP address, or let it listen on 0.0.0.0"
         case 404:
-            "HTTP 404; OLLAMA_BASE_URL must be Ollama's base URL, without /api or /v1"
+            "HTTP 404; \(urlName) must be Ollama's base URL, without /api or /v1"
         default:
             "HTTP \(status)"
         }
     }
 
-    private func reading(_ loaded: LoadedModels, _ cancellation: Cancellation) -> ServerReading {
+    private func reading(
+        _ loaded: LoadedModels,
+        until deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) -> ServerReading {
+        let timeLeft = ContinuousClock.now.duration(to: deadline)
         let isUsed = loaded.models.contains { ($0.vram ?? 0) > 0 }
         let total = gpuMemory.total(isUsed: isUsed, cancellation: cancellation)
-        return ServerReading(server: server, modelsLoaded: loaded.count, models: loaded.readings(ofTotal: total))
+        var models = loaded.readings(ofTotal: total)
+        if !isUsed, !models.isEmpty { sayThatNoGPUIsUsed() }
+        // Detection may have taken longer than a poll.
+        runners?.complete(&models, digests: loaded.digests, transport, until: .now + timeLeft, cancellation)
+        return ServerReading(server: server, modelsLoaded: loaded.count, models: models)
+    }
+
+    private func sayThatNoGPUIsUsed() {
+        guard !hasSaidThatNoGPUIsUsed else { return }
+        hasSaidThatNoGPUIsUsed = true
+        log.info(
+            "\(name) has no model on a GPU: gen_ai.server.kv_cache.usage is 0 and means nothing; "
+                + "gen_ai.server.model.size tells the memory of each model"
+        )
     }
 }

@@ -1,13 +1,15 @@
 // The poller of Ollama: a background thread.
 
 import Foundation
+import GPUPoller
 
 /// Polls an Ollama server in the background and passes its readings on.
 ///
 /// Each poll GETs `/api/ps` and calls `onReading`. A reading has the number of loaded models and, for each model, its
 /// bytes of GPU memory and their share of the total in percent (weights, KV cache and buffers together: Ollama reports
-/// only the sum). If Ollama can't be read, the reading is down. The total is the configured GPU memory, or it is
-/// detected on the poller's thread after Ollama's first answer.
+/// only the sum). On Linux, the processes by which an Ollama on this machine serves its models tell requests and tokens,
+/// too. If Ollama can't be read, the reading is down; if it is busy, it is up without figures. The total is the configured
+/// GPU memory, or it is detected on the poller's thread after Ollama's first answer.
 ///
 /// Thread-safe. `onReading` is called on the poller's thread, named `genai-ollama`; the next poll waits for it. Polling
 /// ends with ``stop(timeout:)`` or with the last reference to the poller.
@@ -20,7 +22,7 @@ import Foundation
 /// ```
 public final class OllamaServerMetricsPoller: Sendable {
     private let log: Log
-    /// Nil if the URL is unusable.
+    /// Nil if the URL or the certificate file is unusable.
     private let server: PolledServer?
     /// What is still to be logged about the configuration: nothing after the first start.
     private let notes: Locked<[OllamaTarget.Note]>
@@ -52,8 +54,10 @@ public final class OllamaServerMetricsPoller: Sendable {
         timeSource: any TimeSource = SystemTimeSource(),
         timeLimit: Duration = OllamaPoll.timeLimit,
         detector: VRAMDetector = VRAMDetector(
-            locations: VRAMLocations(environment: ProcessInfo.processInfo.environment)
+            locations: GPULocations(environment: ProcessInfo.processInfo.environment)
         ),
+        processRoot: String = RunnerProcesses.systemRoot,
+        calls: DriverCalls = .shared,
         onReading: @escaping @Sendable (ServerReading) -> Void,
         onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
     ) {
@@ -69,7 +73,15 @@ public final class OllamaServerMetricsPoller: Sendable {
                 onReading: onReading,
                 onWithdrawal: onWithdrawal
             ) { _ in
-                OllamaPoll(target, detector: detector, timeLimit: timeLimit, log: log, timeSource: timeSource)
+                OllamaPoll(
+                    target,
+                    detector: detector,
+                    processRoot: processRoot,
+                    calls: calls,
+                    timeLimit: timeLimit,
+                    log: log,
+                    timeSource: timeSource
+                )
             }
         }
     }

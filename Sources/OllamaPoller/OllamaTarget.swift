@@ -9,8 +9,14 @@ struct OllamaTarget: Sendable {
     let interval: Duration
     /// Bytes; nil if not set.
     let maxVRAM: Double?
+    /// What a user has to change for another URL.
+    let urlName: String
+    private let readsRunners: Bool
 
-    /// The target, nil if its URL can't be used, and what has to be logged about the configuration.
+    /// Files that can be honoured.
+    let tls: TLSFiles
+
+    /// The target, nil if its URL or certificate file can't be used, and what has to be logged about the configuration.
     static func check(_ configuration: OllamaConfiguration) -> (target: OllamaTarget?, notes: [Note]) {
         var notes: [Note] = configuration.warnings.map { (.warning, $0) }
         let target = OllamaTarget(configuration, &notes)
@@ -25,7 +31,16 @@ struct OllamaTarget: Sendable {
             notes.append((.error, "Ollama is not polled: its URL \(error)"))
             return nil
         }
+        tls = TLSFiles(certificateAuthorities: configuration.certificateFile)
+        do {
+            try HTTPTransports.check(tls)
+        } catch {
+            notes.append((.error, "Ollama is not polled: \(error)"))
+            return nil
+        }
         interval = configuration.interval
+        readsRunners = configuration.readsRunners
+        urlName = configuration.urlName
         let gibibytes = configuration.maxVRAMGibibytes
         let isUsable = gibibytes.map { $0 > 0 && $0 <= OllamaConfiguration.largestVRAM } ?? true
         maxVRAM = isUsable ? gibibytes.map { $0 * Double(1 << 30) } : nil
@@ -39,6 +54,22 @@ struct OllamaTarget: Sendable {
                 + "percentages of \(gibibytesText(GPUMemory.assumed)); GENAI_OLLAMA_MAX_VRAM_GB sets the true amount"
             notes.append((.info, text))
         }
+    }
+
+    /// What reads its runners; nil if they are not wanted, or not on this machine.
+    func runners(processRoot: String, log: Log, timeSource: any TimeSource) -> OllamaRunners? {
+        #if os(Linux)
+        guard readsRunners, isLocal else { return nil }
+        return OllamaRunners(
+            endpoint,
+            processes: RunnerProcesses(ollamaPort: endpoint.port, root: processRoot),
+            log: log,
+            timeSource: timeSource
+        )
+        #else
+        // Other systems show no arguments of processes in files.
+        return nil
+        #endif
     }
 
     /// Whether Ollama runs on this machine.

@@ -6,6 +6,7 @@ import GenAISupport
 
 enum Encoding {
     private static let otlp = OTLPJSONEncoder(resource: Resource(["service.name": .string("benchmark")]))
+    private static let protobuf = OTLPProtobufEncoder(resource: Resource(["service.name": .string("benchmark")]))
     private static let prometheus = PrometheusTextEncoder(resource: Resource(["service.name": .string("benchmark")]))
     private static let time: UInt64 = 1_700_000_000_000_000_000
 
@@ -13,9 +14,14 @@ enum Encoding {
         [
             comparison("10 000 points, values with one decimal") { Double($0 % 1_000) / 10 },
             comparison("10 000 points, values with all their digits") { Double($0 % 1_000) / 9.99 },
-            growth("Snapshot and OTLP JSON, time per point", encodeOTLP),
-            growth("Snapshot and Prometheus text, time per point", encodePrometheus),
         ]
+            + [
+                ("gauge points", gauges), ("histogram points", histograms { _ in nil }),
+                ("exponential histogram points", histograms(exponential).withExponentialHistograms()),
+            ].flatMap { encodings("10 000 \($0)", $1) } + [
+                growth("Snapshot and OTLP JSON, time per point", encodeOTLP),
+                growth("Snapshot and Prometheus text, time per point", encodePrometheus),
+            ]
     }
 
     private static func comparison(_ title: String, value: @escaping (Int) -> Double) -> Table {
@@ -44,6 +50,66 @@ enum Encoding {
                 },
             ]
         ).run()
+    }
+
+    /// One snapshot in both encodings: time, allocations and size.
+    private static func encodings(_ title: String, _ snapshot: MetricSnapshot) -> [Table] {
+        let time = Comparison(
+            title: "Encoding of \(title), the encoding alone",
+            unit: .milliseconds,
+            rounds: 11,
+            calls: 10,
+            subjects: [
+                Subject("OTLP JSON") { calls in for _ in 0..<calls { _ = otlp.encode(snapshot) } },
+                Subject("OTLP protobuf", goals: [.ratio(0.6), .allocations(20)]) { calls in
+                    for _ in 0..<calls { _ = protobuf.encode(snapshot) }
+                },
+            ]
+        ).run()
+        let sizes = [otlp.encode(snapshot), protobuf.encode(snapshot)].map { Samples(values: [Double($0.count)]) }
+        let size = Table(
+            title: "Size of \(title)",
+            rows: [
+                Row("OTLP JSON", .bytes, sizes[0]),
+                Row("OTLP protobuf", .bytes, sizes[1], baseline: sizes[0], goals: [.ratio(0.5)]),
+            ]
+        )
+        return [time, size]
+    }
+
+    private static var gauges: MetricSnapshot {
+        let points = (0..<10_000).map {
+            NumberPoint([Attribute("model", .string("model-\($0)"))], .double(Double($0 % 1_000) / 9.99))
+        }
+        return MetricSnapshot(time: time, metrics: [Metric(.kvCacheUsage, points)])
+    }
+
+    /// Durations as of a server that has run for a while.
+    private static func histograms(_ exponential: (Int) -> ExponentialBuckets?) -> MetricSnapshot {
+        let bounds = (0..<14).map { 0.01 * Double(1 << $0) }
+        let points = (0..<10_000).map { index in
+            let counts = (0...14).map { UInt64(index * $0 * 7 % 90_000) }
+            var point = HistogramPoint(
+                [
+                    Attribute("gen_ai.request.model", .string("model-\(index)")),
+                    Attribute("gen_ai.operation.name", .string("chat")),
+                ],
+                bounds: bounds,
+                bucketCounts: counts[...],
+                count: counts.reduce(0, +),
+                sum: Double(index) * 123.456789,
+                range: 0.012345678...Double(index + 10) / 9.99,
+                start: time - 3_600_000_000_000
+            )
+            point.exponential = exponential(index)
+            return point
+        }
+        return MetricSnapshot(time: time, metrics: [Metric(.requestDuration, .histogram(points, .cumulative))])
+    }
+
+    private static func exponential(_ index: Int) -> ExponentialBuckets? {
+        let counts = (0..<160).map { UInt64(index * $0 % 300) }
+        return ExponentialBuckets(scale: 4, offset: -60, counts: counts[...], zeroCount: 0)
     }
 
     /// The time per point should not depend on their number.

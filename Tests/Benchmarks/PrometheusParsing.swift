@@ -15,11 +15,14 @@ enum PrometheusParsing {
             let wide = page + unknownMetrics(of: page)
             let gauges = GaugeReader()
             let models = EnginePage(page)?.models ?? []
-            precondition((gauges.read(page) ?? []).map(\.gauges) == models.map(\.gauges).filter { $0 != [nil, nil, nil] })
+            precondition(
+                (gauges.read(page) ?? []).map(\.gauges) == models.map(\.gauges).filter { $0 != [nil, nil, nil] }
+            )
             let kept = models.flatMap { $0.figures.elements + $0.replicas.flatMap(\.figures.elements) }
             let replicas = models.reduce(0) { $0 + $1.replicas.count }
             return Comparison(
-                title: "Parsing of \(name), \(page.count) bytes: \(kept.count) figures of \(replicas) replicas and their sum",
+                title:
+                    "Parsing of \(name), \(page.count) bytes: \(kept.count) figures of \(replicas) replicas and their sum",
                 unit: .microseconds,
                 rounds: 51,
                 calls: 1,

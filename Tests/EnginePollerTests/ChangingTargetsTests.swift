@@ -187,6 +187,33 @@ struct ChangingTargetsTests {
         #expect(poller.stop())
     }
 
+    #if os(Linux)
+    @Test("one whose certificate file changes is polled anew, without a gap; with one that is missing, not at all")
+    func changedCertificate() throws {
+        let server = try LoopbackServer(always: Self.vLLM)
+        defer { server.stop() }
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).pem").path
+        try "-----BEGIN CERTIFICATE-----\n".write(toFile: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        var target = try target(server.url)
+        let poller = poller([target])
+        poller.start()
+        _ = waitForEvents(1)
+        target.certificateFile = file
+        poller.setTargets([target])
+        let identity = identity("vllm", server)
+        let up = Event.reading(identity, isUp: true)
+        #expect(waitForEvents(2) == [up, up], "nothing is withdrawn")
+        target.certificateFile = file + ".missing"
+        for _ in 0..<2 { poller.setTargets([target]) }
+        // While the handler of the last reading has not returned, it is withdrawn twice.
+        #expect(waitForEvents(3).prefix(3) == [up, up, .withdrawal(identity)])
+        #expect(log.lines(.error).count == 1)
+        #expect(server.requests.count == 2)
+        #expect(poller.stop())
+    }
+    #endif
+
     @Test("one whose own attributes change is withdrawn under the old ones")
     func changedAttributes() throws {
         let server = try LoopbackServer(always: Self.vLLM)

@@ -7,19 +7,21 @@ import Testing
 
 @Suite("Targets, from code and from the environment", .blocking)
 struct EngineTargetTests {
-    private func targets(_ list: String, interval: String? = nil) -> (
+    private func targets(_ list: String, interval: String? = nil, token: String? = nil, certificate: String? = nil) -> (
         urls: [String], all: [EngineTarget], warnings: [String]
     ) {
         var environment = ["GENAI_SERVER_METRICS_TARGETS": list]
         environment["GENAI_SERVER_METRICS_INTERVAL"] = interval
+        environment["GENAI_SERVER_METRICS_TOKEN"] = token
+        environment["GENAI_SERVER_METRICS_CERTIFICATE"] = certificate
         var reader = EnvironmentReader(environment)
         let targets = EngineTarget.targets(reading: &reader)
         return (targets.map(\.url.absoluteString), targets, reader.warnings)
     }
 
     private func requests(_ targets: [EngineTarget], _ log: LogRecorder = LogRecorder()) -> [TargetRequest] {
-        let (requests, warnings) = TargetRequest.requests(for: targets)
-        for warning in warnings { log.log().warning(warning) }
+        let (requests, notes) = TargetRequest.requests(for: targets)
+        for note in notes { log.log().write(note.level) { note.text } }
         return requests
     }
 
@@ -30,6 +32,23 @@ struct EngineTargetTests {
         #expect(all.allSatisfy { $0.interval == .seconds(5) })
         #expect(warnings.isEmpty)
         #expect(targets("").urls.isEmpty)
+    }
+
+    @Test(
+        "commas, semicolons and white space in any mix",
+        arguments: [
+            "http://a:1/metrics http://me:s3cret@b:2/metrics,h:3",
+            "http://a:1/metrics;http://me:s3cret@b:2/metrics; h:3",
+            "\n  http://a:1/metrics\n  http://me:s3cret@b:2/metrics\n  h:3\n",
+            "http://a:1/metrics\r\n\r\nhttp://me:s3cret@b:2/metrics\th:3",
+            ";, http://a:1/metrics ,;\u{A0}"
+                + "http://me:s3cret@b:2/metrics ; ,\n,h:3;;",
+        ]
+    )
+    func separators(list: String) {
+        let (urls, _, warnings) = targets(list)
+        #expect(urls == ["http://a:1/metrics", "http://me:s3cret@b:2/metrics", "http://h:3"])
+        #expect(warnings.isEmpty)
     }
 
     @Test("host and port alone count as http")
@@ -44,7 +63,11 @@ struct EngineTargetTests {
         arguments: [
             "ftp://me:s3cret@h/x", "http://", "http://me:s3cret@h:99999", "me:s3cret@h:8000", "localhost",
             "unix:/tmp/s3cret",
-            "http://me:s3cret@:80", "file:///s3cret",
+            "http://me:s3cret@:80", "file:///s3cret", "http://me:12/s3cret@h", "http://me:pw/s3cret@h:8000",
+            "me:12/s3cret@h", "http://h/x|http://me:s3cret@h", "http://me:12?s3cret@h", "http://h/s3cret\u{7}",
+            // A password with an unescaped separator: its parts are no entries of their own.
+            "http://me:12,s3cret@h:8000", "http://me:12;s3cret@h", "http://me:pw s3cret@h/metrics",
+            "http://me:12/a,s3cret:1,b@h", "http://me:s3cret,@h",
         ]
     )
     func bad(entry: String) {
@@ -65,6 +88,69 @@ struct EngineTargetTests {
         }
     }
 
+    @Test("the token is that of all targets but those with user info")
+    func token() throws {
+        let (_, all, warnings) = targets("http://a,http://me:s3cret@b,c:1,http://me@d", token: " t0ken\n")
+        #expect(all.map(\.bearerToken) == ["t0ken", nil, "t0ken", nil])
+        #expect(warnings.isEmpty)
+        let authorizations = requests(all).map { request in
+            request.headers.first { $0.name == "Authorization" }?.value ?? request.endpoint.authorization
+        }
+        let basic = ["me:s3cret", "me:"].map { "Basic \(Data($0.utf8).base64EncodedString())" }
+        #expect(authorizations == ["Bearer t0ken", basic[0], "Bearer t0ken", basic[1]])
+        #expect(targets("http://a", token: "").all.map(\.bearerToken) == [nil])
+    }
+
+    @Test(
+        "a token that HTTP can't send is not used, and not quoted",
+        arguments: ["s3cret\r\nX-Evil: 1", "s3\ncret", "s3cret\u{0}s", "s3cret\u{1B}[1m", "a\u{7F}s3cret"]
+    )
+    func badToken(token: String) {
+        let (urls, all, warnings) = targets("http://a", token: token)
+        #expect(urls == ["http://a"])
+        #expect(all.map(\.bearerToken) == [nil])
+        #expect(
+            warnings == ["GENAI_SERVER_METRICS_TOKEN has a line break or another control character; it is ignored"]
+        )
+    }
+
+    @Test("the certificate file is that of all targets")
+    func certificate() {
+        #expect(targets("http://a,https://me@b").all.map(\.certificateFile) == [nil, nil])
+        let files = targets("http://a,https://me@b", certificate: " /ca.pem ").all.map(\.certificateFile)
+        #expect(files == ["/ca.pem", "/ca.pem"])
+    }
+
+    #if os(Linux)
+    @Test("a certificate file that can't be honoured: the engine is not polled, and an error says why")
+    func badCertificate() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).pem").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let log = LogRecorder()
+        let url = try #require(URL(string: "https://me:s3cret@h:1/metrics"))
+        let other = try #require(URL(string: "https://other"))
+        let all = [EngineTarget(url: url, certificateFile: file), EngineTarget(url: other)]
+        #expect(requests(all, log).map(\.endpoint.host) == ["other"])
+        let line = "The engine at https://h:1/metrics is not polled: the file of the certificate authorities, "
+        #expect(log.lines(.error) == [line + "\"\(file)\", can't be read"])
+        #expect(log.lines.count == 1)
+
+        try "no PEM".write(toFile: file, atomically: true, encoding: .utf8)
+        #expect(requests(all, log).map(\.endpoint.host) == ["other"])
+        #expect(log.lines(.error).last == line + "\"\(file)\", holds no PEM of this kind")
+
+        try "-----BEGIN CERTIFICATE-----\n".write(toFile: file, atomically: true, encoding: .utf8)
+        let both = requests(all, log)
+        #expect(both.map(\.tls.certificateAuthorities) == [file, nil])
+        #expect(log.lines.count == 2)
+
+        // Whom to trust does not tell pages apart.
+        let again = all + [EngineTarget(url: url)]
+        #expect(requests(again, log) == both)
+        #expect(log.lines(.warning) == ["The engine at https://h:1/metrics is configured twice; it is polled once"])
+    }
+    #endif
+
     @Test("nothing that prints a target prints its secrets")
     func secrets() throws {
         let target = EngineTarget(
@@ -77,6 +163,8 @@ struct EngineTargetTests {
         let texts = ["\(target)", String(reflecting: target), dumped, "\([target])", "\(Optional(target) as Any)"]
         for text in texts { #expect(!text.contains("s3cret"), "\(text)") }
         #expect("\(target)" == "EngineTarget(http://h:1/m, every 5.0 seconds)")
+        let misread = EngineTarget(url: try #require(URL(string: "http://me:12/s3cret@h")))
+        #expect("\(misread)" == "EngineTarget(unusable URL, every 5.0 seconds)")
     }
 
     @Test("the same target twice is polled once, a different path is another target")
@@ -170,7 +258,7 @@ struct EngineTargetTests {
     @Test("a target with an unusable URL is left out with a warning")
     func unusable() throws {
         let log = LogRecorder()
-        let all = try ["ftp://me:s3cret@h", "/metrics", "http://h"].map {
+        let all = try ["ftp://me:s3cret@h", "http://me:12/s3cret@h", "http://h"].map {
             EngineTarget(url: try #require(URL(string: $0)))
         }
         #expect(requests(all, log).map(\.endpoint.host) == ["h"])

@@ -97,7 +97,9 @@ struct DeltaTemporalityTests {
         #expect(points.map(\.start) == [250])
     }
 
-    @Test("a histogram of replicas that had other bounds for a while counts in whole, and its buckets add up to its count")
+    @Test(
+        "a histogram of replicas that had other bounds for a while counts in whole, and its buckets add up to its count"
+    )
     func otherBoundsForAWhile() {
         let time = ManualTimeSource()
         let metrics = ServerMetricsCollector(cardinalityLimit: 2, log: Log(level: nil), timeSource: time)
@@ -204,6 +206,41 @@ struct DeltaExportTests {
             #expect(Set(points.map(\.start)) == [end], "delivery \(number) begins where the one before ended")
             end = try #require(points.first?.time)
         }
+    }
+
+    @Test(
+        "what was answered with 2xx has arrived and is not sent again, whatever the body",
+        arguments: [
+            .text("ok"), .response(200, headers: ["Content-Type": "application/octet-stream"], body: Data([10, 0])),
+            .response(200, headers: [:], body: Data("\n".utf8)), .json("{", status: 202),
+            .response(
+                200,
+                headers: ["Content-Type": "application/json", "Content-Encoding": "gzip"],
+                body: Data([31])
+            ),
+            .response(200, headers: ["Content-Encoding": "utf-8"], body: Data("{}".utf8)),
+            .response(200, headers: ["Content-Length": "5000000"]),
+            .raw(Data("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".utf8)),
+        ] as [LoopbackAnswer]
+    )
+    func oddAnswers(answer: LoopbackAnswer) throws {
+        let server = try LoopbackServer(always: answer)
+        defer { server.stop() }
+        var configuration = GenAIConfiguration(environment: [
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": server.url, "OTEL_METRIC_EXPORT_INTERVAL": "3600000",
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta", "GENAI_LOG_LEVEL": "none",
+        ])
+        configuration.ollama = nil
+        let instrumentation = GenAIInstrumentation(configuration)
+        instrumentation.start()
+        for _ in 0..<3 {
+            instrumentation.serverMetrics.trackRequest(model: "m") { _ in }
+            #expect(instrumentation.forceFlush())
+        }
+        #expect(instrumentation.shutdown())
+        let all = try server.requests.flatMap { try points(in: $0.body) }
+        #expect(all.filter { $0.name == "gen_ai.requests" }.map(\.value) == [1, 1, 1])
+        #expect(instrumentation.exportStatistics.exportsFailed == 0)
     }
 
     /// Sums and histograms of a request's body; fails if one is not a delta.

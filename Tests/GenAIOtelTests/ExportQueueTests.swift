@@ -14,7 +14,7 @@ struct ExportQueueTests {
     /// A queue in which exports 1, 2, ... of ten bytes wait.
     private func queue(exports: Int = 3, bytes: Int = 1000, holding count: Int = 0) -> ExportQueue {
         var queue = ExportQueue(ExportQueue.Limits(exports: exports, bytes: bytes))
-        for _ in 0..<count { _ = queue.add(export(queue.nextNumber())) }
+        for _ in 0..<count { _ = queue.add([export(queue.nextNumber())]) }
         return queue
     }
 
@@ -26,7 +26,7 @@ struct ExportQueueTests {
     func order() {
         var queue = queue(holding: 2)
         _ = queue.beginRound()
-        #expect(queue.add(export(3)).isEmpty)
+        #expect(queue.add([export(3)]).isEmpty)
         for number in 1...2 {
             #expect(queue.takeNext()?.number == number)
             #expect(queue.takeNext() == nil, "one at a time")
@@ -38,24 +38,70 @@ struct ExportQueueTests {
         #expect(queue.takeNext()?.number == 3)
     }
 
+    @Test("a snapshot in parts is delivered with its last part, and failed with any")
+    func parts() {
+        for (outcomes, expected) in [
+            ([.delivered(rejectedPoints: 0), .delivered(rejectedPoints: 0)], true),
+            ([.refused, .delivered(rejectedPoints: 0)], false),
+            ([.delivered(rejectedPoints: 0), .refused], false), ([.delivered(rejectedPoints: 0), .undelivered], false),
+        ] as [([ExportOutcome], Bool)] {
+            var queue = queue(exports: 0)
+            let number = queue.expectNext(by: soon)
+            _ = queue.nextNumber()
+            #expect(queue.add([export(number), export(number)]).isEmpty, "the newest snapshot is there to be tried")
+            _ = queue.beginRound()
+            for (index, outcome) in outcomes.enumerated() {
+                #expect(queue.takeNext()?.number == number)
+                _ = queue.settle(outcome)
+                #expect(index > 0 || queue.outcome(of: number) == (outcome == .refused ? false : nil))
+            }
+            queue.endRound()
+            #expect(queue.outcome(of: number) == expected)
+            #expect(queue.waiting.isEmpty)
+            #expect(queue.statistics.exportsDelivered + queue.statistics.exportsFailed == 2)
+        }
+    }
+
+    @Test("the parts that are left wait; they make room together only for a newer snapshot")
+    func partsWait() {
+        var queue = queue(exports: 2)
+        _ = queue.nextNumber()
+        _ = queue.add((0..<4).map { _ in export(1) })
+        _ = queue.beginRound()
+        _ = queue.takeNext()
+        #expect(queue.settle(.delivered(rejectedPoints: 0)).isEmpty)
+        _ = queue.takeNext()
+        #expect(queue.settle(.undelivered).isEmpty)
+        #expect(numbers(queue) == [1, 1, 1])
+        #expect(queue.add([export(queue.nextNumber())]).map(\.number) == [1, 1])
+        #expect(numbers(queue) == [1, 2])
+
+        var without = self.queue(exports: 0)
+        _ = without.nextNumber()
+        _ = without.add([export(1), export(1), export(1)])
+        _ = without.beginRound()
+        _ = without.takeNext()
+        #expect(without.settle(.undelivered).count == 3, "none is kept")
+    }
+
     @Test("beyond the number, the oldest goes")
     func number() {
         var queue = queue(holding: 3)
-        #expect(queue.add(export(4)).map(\.number) == [1])
+        #expect(queue.add([export(4)]).map(\.number) == [1])
         #expect(numbers(queue) == [2, 3, 4])
     }
 
     @Test("beyond the size, as many of the oldest go as must")
     func size() {
         var queue = queue(exports: 10, bytes: 50, holding: 5)
-        #expect(queue.add(export(6, bytes: 25)).map(\.number) == [1, 2, 3])
+        #expect(queue.add([export(6, bytes: 25)]).map(\.number) == [1, 2, 3])
         #expect(numbers(queue) == [4, 5, 6])
     }
 
     @Test("the newest is there to be tried once, whatever its size; what was tried and is too large is not kept")
     func large() {
         var queue = queue(bytes: 50, holding: 2)
-        #expect(queue.add(export(3, bytes: 51)).map(\.number) == [1, 2])
+        #expect(queue.add([export(3, bytes: 51)]).map(\.number) == [1, 2])
         _ = queue.beginRound()
         #expect(queue.takeNext()?.number == 3)
         #expect(queue.settle(.undelivered).map(\.number) == [3])
@@ -70,7 +116,7 @@ struct ExportQueueTests {
         #expect(queue.settle(.undelivered).isEmpty)
         #expect(numbers(queue) == [1, 2, 3])
         _ = queue.takeNext()
-        #expect(queue.add(export(4)).isEmpty, "what is in flight takes no room")
+        #expect(queue.add([export(4)]).isEmpty, "what is in flight takes no room")
         #expect(queue.settle(.undelivered).map(\.number) == [1])
         #expect(numbers(queue) == [2, 3, 4])
     }
@@ -80,10 +126,10 @@ struct ExportQueueTests {
         var queue = queue(exports: 0, holding: 1)
         _ = queue.beginRound()
         _ = queue.takeNext()
-        #expect(queue.add(export(2)).isEmpty)
+        #expect(queue.add([export(2)]).isEmpty)
         #expect(queue.settle(.undelivered).map(\.number) == [1])
         #expect(numbers(queue) == [2])
-        #expect(queue.add(export(3)).map(\.number) == [2])
+        #expect(queue.add([export(3)]).map(\.number) == [2])
     }
 
     // MARK: Outcomes
@@ -96,7 +142,7 @@ struct ExportQueueTests {
             expected.append(queue.expectNext(by: soon))
             let number = queue.nextNumber()
             #expect(number == expected.last)
-            if number == 3 { queue.skip(number) } else { _ = queue.add(export(number)) }
+            if number == 3 { queue.skip(number) } else { _ = queue.add([export(number)]) }
         }
         #expect(expected.map(queue.outcome(of:)) == [nil, nil, true, nil, nil])
         #expect(queue.beginRound() == soon)
@@ -115,9 +161,9 @@ struct ExportQueueTests {
     func droppedOutcome() {
         var queue = queue(exports: 1)
         let first = queue.expectNext(by: soon)
-        _ = queue.add(export(queue.nextNumber()))
+        _ = queue.add([export(queue.nextNumber())])
         let second = queue.expectNext(by: soon)
-        _ = queue.add(export(queue.nextNumber()))
+        _ = queue.add([export(queue.nextNumber())])
         #expect(queue.outcome(of: first) == false)
         #expect(queue.hasBegun(first))
         #expect(queue.outcome(of: second) == nil)
@@ -129,7 +175,7 @@ struct ExportQueueTests {
         var queue = queue()
         #expect(queue.expectNext(by: soon + .seconds(1)) == 1)
         #expect(queue.expectNext(by: soon) == 1)
-        _ = queue.add(export(queue.nextNumber()))
+        _ = queue.add([export(queue.nextNumber())])
         #expect(queue.beginRound() == soon + .seconds(1))
         #expect(queue.expectNext(by: soon) == 2)
         queue.forget(1)
@@ -150,10 +196,10 @@ struct ExportQueueTests {
     func closedInFlight(outcome: ExportOutcome, delivered: Int) {
         var queue = queue()
         let number = queue.expectNext(by: soon)
-        _ = queue.add(export(queue.nextNumber()))
+        _ = queue.add([export(queue.nextNumber())])
         _ = queue.beginRound()
         _ = queue.takeNext()
-        _ = queue.add(export(queue.nextNumber()))
+        _ = queue.add([export(queue.nextNumber())])
         #expect(queue.close().map(\.number) == [2])
         #expect(queue.outcome(of: number) == nil, "it is still open")
         #expect(queue.settle(outcome).map(\.number) == (outcome == .undelivered ? [1] : []))
@@ -171,7 +217,7 @@ struct ExportQueueTests {
         _ = queue.close()
         let number = queue.expectNext(by: soon)
         #expect(queue.outcome(of: number) == false)
-        #expect(queue.add(export(queue.nextNumber())).map(\.number) == [1])
+        #expect(queue.add([export(queue.nextNumber())]).map(\.number) == [1])
         #expect(queue.statistics.exportsFailed == 1)
         #expect(queue.close().isEmpty)
     }
@@ -224,7 +270,7 @@ struct ExportQueueTests {
         switch Int.random(in: 0..<20, using: &generator) {
         case 0..<6:
             model.taken += 1
-            let dropped = queue.add(export(queue.nextNumber(), bytes: Int.random(in: 0...30, using: &generator)))
+            let dropped = queue.add([export(queue.nextNumber(), bytes: Int.random(in: 0...30, using: &generator))])
             model.fail(dropped)
         case 6:
             let number = queue.nextNumber()

@@ -68,7 +68,11 @@ struct ConfigurationTests {
 
     @Test(
         "an endpoint that can't be used is ignored with a warning that does not show it",
-        arguments: ["localhost:4318", "ftp://c", "http://", "http://s3cret@", "http://c:99999", "not a url", "://"]
+        arguments: [
+            "localhost:4318", "ftp://c", "http://", "http://s3cret@", "http://c:99999", "not a url", "://",
+            "http://$(HOST_IP):4318", "http://127.0.0.1:9/x http://me:s3cret@127.0.0.1:9",
+            "http://me:12/s3cret@127.0.0.1:9",
+        ]
     )
     func badEndpoint(value: String) {
         let configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": value])
@@ -121,7 +125,7 @@ struct ConfigurationTests {
             ("Authorization=Basic dXNlcjpwYXNz==", ["Authorization": "Basic dXNlcjpwYXNz=="]),
             ("a=x%2Cy%3Dz%20w", ["a": "x,y=z w"]),
             ("a=", ["a": ""]),
-            ("a=1,a=2", ["a": "2"]),
+            ("a=1,a=2", ["a": "2"]), ("Api-Key=1,API-KEY=2", ["API-KEY": "2"]),
         ]
     )
     func headers(value: String, expected: [String: String]) {
@@ -140,6 +144,17 @@ struct ConfigurationTests {
         #expect(
             configuration.warnings.allSatisfy { $0.contains("OTEL_EXPORTER_OTLP_HEADERS") && !$0.contains("s3cret") }
         )
+    }
+
+    @Test("names in any case are one header; code beats the environment, and what it adds beats nothing")
+    func headerNames() {
+        var configuration = GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_HEADERS": "Api-Key=old,x=1"])
+        configuration.otlp.headers["api-key"] = "new"
+        #expect(configuration.validated().otlp.headers == ["api-key": "new", "x": "1"])
+        configuration.otlp.headers["API-KEY"] = "newer"
+        let headers = configuration.validated().otlp.headers
+        #expect(headers.count == 2 && headers.values.allSatisfy { $0 != "old" })
+        #expect(configuration.validated().otlp.headers == headers, "always the same one")
     }
 
     @Test("a header with a line break or NUL is refused", arguments: ["x%0d%0aEvil:%20y", "x%0Ay", "x%00y"])
@@ -218,11 +233,23 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "other protocols than http/json warn",
-        arguments: [("http/json", 0), ("grpc", 1), ("http/protobuf", 1), ("x", 1)]
+        "the protocol is a word in any case; gRPC warns, and protobuf is used",
+        arguments: [
+            ("http/json", .httpJSON, 0), ("", .httpJSON, 0), ("HTTP/Protobuf", .httpProtobuf, 0),
+            ("grpc", .httpProtobuf, 1),
+            ("x", .httpJSON, 1),
+        ] as [(String, OTLPConfiguration.TransportProtocol, Int)]
     )
-    func protocols(value: String, warnings: Int) {
-        #expect(GenAIConfiguration(environment: ["OTEL_EXPORTER_OTLP_PROTOCOL": value]).warnings.count == warnings)
+    func protocols(value: String, expected: OTLPConfiguration.TransportProtocol, warnings: Int) {
+        for name in ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"] {
+            let configuration = GenAIConfiguration(environment: [name: value])
+            #expect(configuration.otlp.protocol == expected)
+            #expect(configuration.warnings.count == warnings)
+        }
+        let words = [
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
+        ]
+        #expect(GenAIConfiguration(environment: words).otlp.protocol == .httpProtobuf)
     }
 
     @Test("unusable values from code are replaced with a warning; endless ones are held to a year")

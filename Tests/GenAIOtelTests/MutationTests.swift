@@ -19,6 +19,8 @@ struct MutationTests {
         "OTEL_EXPORTER_OTLP_TIMEOUT": "10000",
         "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
+        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "base2_exponential_bucket_histogram",
+        "GENAI_EXPORT_OWN_METRICS": "true",
         "OTEL_METRIC_EXPORT_INTERVAL": "60000",
         "OTEL_METRIC_EXPORT_TIMEOUT": "30000",
         "OTEL_SERVICE_NAME": "llm server",
@@ -77,8 +79,31 @@ struct MutationTests {
                 let response = HTTPResponse(status: status, headers: ["content-type": "application/json"], body: body)
                 switch OTLPAnswer(.success(response), now: .now) {
                 case .delivered(let rejected, _): #expect(rejected >= 0 && status == 200)
-                case .refused(let reason): #expect(reason.unicodeScalars.allSatisfy { $0.value >= 32 })
-                case .retryable(let reason, _): Issue.record("\(status) is not retryable: \(reason)")
+                case .refused(let reason, _): #expect(reason.unicodeScalars.allSatisfy { $0.value >= 32 })
+                case .retryable(let reason, _, _): Issue.record("\(status) is not retryable: \(reason)")
+                }
+            }
+        }
+    }
+
+    private static let protobufAnswers: [[UInt8]] = [
+        [0x0A, 0x06, 0x08, 0x05, 0x12, 0x02, 0x6E, 0x6F], [0x08, 0x03, 0x12, 0x03, 0x62, 0x61, 0x64], [0x0A, 0x00],
+        [0x0A, 0x0B, 0x08, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01, 0x1D, 0, 0, 0, 0],
+    ]
+
+    @Test("damaged answers of a collector in protobuf", arguments: 0..<4 as Range<UInt64>)
+    func protobufAnswers(seed: UInt64) {
+        var mutator = Mutator(seed: seed, tokens: ["\u{7f}", "\n", "\u{8}", "\u{0}", "ÿÿÿÿÿÿÿÿÿÿ", "\u{12}"])
+        for number in 0..<1000 {
+            let body = mutator.mutate(Self.protobufAnswers[number % Self.protobufAnswers.count])
+            for status in [200, 400] {
+                let headers = ["content-type": "application/x-protobuf"]
+                let answer = OTLPAnswer(.success(HTTPResponse(status: status, headers: headers, body: body)), now: .now)
+                switch answer {
+                case .delivered(let rejected, _): #expect(rejected >= 0 && status == 200)
+                case .refused(let reason, _):
+                    #expect(reason.unicodeScalars.allSatisfy { $0.value >= 32 } && status == 400)
+                case .retryable(let reason, _, _): Issue.record("\(status) is not retryable: \(reason)")
                 }
             }
         }

@@ -67,6 +67,30 @@ struct OTLPHTTPExporterTests {
         #expect(request.body == Data(OTLPJSONEncoder(resource: resource).encode(snapshot)))
     }
 
+    @Test("in protobuf, the type and the body are another's, and the answer is understood")
+    func protobuf() throws {
+        let answer = Data([0x0A, 0x07, 0x08, 0x01, 0x12, 0x03]) + Data("bad".utf8)
+        let server = try LoopbackServer(
+            always: .response(200, headers: ["Content-Type": "application/x-protobuf"], body: answer)
+        )
+        defer { server.stop() }
+        let exporter = try exporter(server.url) { $0.protocol = .httpProtobuf }
+        defer { exporter.close() }
+        #expect(export(exporter) == Outcome(isDelivered: true, requests: 1))
+        let request = try #require(server.requests.first)
+        #expect(request.headers["content-type"] == "application/x-protobuf")
+        let resource = Resource(["service.name": .string("test")])
+        #expect(request.body == Data(OTLPProtobufEncoder(resource: resource).encode(snapshot)))
+        #expect(exporter.statistics.pointsRejected == 1)
+        #expect(recorder.lines(.warning).first?.hasSuffix(#"rejected 1 points: "bad""#) == true)
+    }
+
+    @Test("port 4317 gets a hint that it is for gRPC", arguments: [4317, 4318])
+    func portOfGRPC(port: Int) throws {
+        try exporter("http://127.0.0.1:\(port)").close()
+        #expect(recorder.lines(.warning).filter { $0.contains("4317") }.count == (port == 4317 ? 1 : 0))
+    }
+
     @Test("the connection is kept between exports")
     func keepAlive() throws {
         let server = try LoopbackServer(always: .json("{}"))
@@ -230,11 +254,12 @@ struct OTLPHTTPExporterTests {
             hanging.stop()
             dripping.stop()
         }
-        for url in [refused.url, hanging.url, dripping.url] {
+        // Who drips has said 200 before.
+        for (url, isDelivered) in [(refused.url, false), (hanging.url, false), (dripping.url, true)] {
             let exporter = try exporter(url) { $0.timeout = .milliseconds(150) }
             defer { exporter.close() }
             let start = ContinuousClock.now
-            #expect(!export(exporter, within: .seconds(60)).isDelivered)
+            #expect(export(exporter, within: .seconds(60)).isDelivered == isDelivered)
             #expect(start.duration(to: .now) < .seconds(10))
         }
     }

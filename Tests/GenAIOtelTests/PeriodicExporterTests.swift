@@ -36,9 +36,10 @@ private final class RecordingExporter: SnapshotExporter {
     var requestsSent: Int { deliveries }
 
     /// A snapshot without metrics is encoded all the same.
-    func encode(_ snapshot: MetricSnapshot, number: Int) -> Export? {
+    func encode(_ snapshot: MetricSnapshot, number: Int) -> EncodedSnapshot {
         state.mutate { $0.accepted += 1 }
-        return Export(number: number, time: snapshot.time, body: [], points: snapshot.pointCount)
+        let export = Export(number: number, time: snapshot.time, body: [], points: snapshot.pointCount)
+        return EncodedSnapshot(exports: [export])
     }
 
     func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome {

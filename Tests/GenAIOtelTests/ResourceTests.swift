@@ -22,6 +22,29 @@ struct ResourceTests {
         #expect(resource.text("host.id") == nil)
     }
 
+    @Test(
+        "a value that says nothing never replaces one that was found out, and there is a warning",
+        arguments: ["", " ", "$(POD_NAME)", "${POD_NAME}"]
+    )
+    func emptyValues(value: String) {
+        for key in Resource.foundOut.keys {
+            let environment = ["OTEL_RESOURCE_ATTRIBUTES": "\(key)=\(value),team=\(value)"]
+            let configuration = GenAIConfiguration(environment: environment)
+            let resource = Resource(configuration)
+            #expect(resource.attributes.first { $0.key == key }?.value == Resource.foundOut[key], "\(key)")
+            #expect(resource.attributes.contains { $0.key == "team" })
+            #expect(
+                configuration.validated().warnings == [
+                    "The resource attribute \(key) has no value; the package's own stays"
+                ]
+            )
+        }
+        var configuration = GenAIConfiguration(environment: [:])
+        configuration.resourceAttributes = ["service.instance.id": "mine", "service.name": value]
+        #expect(Resource(configuration).text("service.instance.id") == "mine")
+        #expect(Resource(configuration).text("service.name") == configuration.serviceName)
+    }
+
     @Test("the instance is a random identifier that stays the same in a process")
     func instance() throws {
         let identifier = try #require(resource.text("service.instance.id"))

@@ -166,6 +166,39 @@ struct HTTPTransportTests {
         }
     }
 
+    @Test(
+        "where the status is all that matters, 2xx is a success without a body that can't be had",
+        arguments: TestedClient.allCases
+    )
+    func answeredByStatus(client: TestedClient) throws {
+        func send(_ answer: LoopbackAnswer) throws -> Result<HTTPResponse, HTTPFailure> {
+            let server = try LoopbackServer(always: answer)
+            defer { server.stop() }
+            let client = try client.make(answerLimit: 1000)
+            defer { client.close() }
+            var request = HTTPRequest(method: "POST", endpoint: try HTTPEndpoint(server.url), body: Data([1]))
+            request.isAnsweredByStatus = true
+            return client.send(request, timeout: .seconds(1), cancellation: Cancellation())
+        }
+        let tooLong = Data(count: 5000)
+        let cut = "HTTP/1.1 202 Accepted\r\nContent-Length: 9\r\nX-A: b\r\n\r\nhalf"
+        for (answer, failure) in [
+            (.response(200, headers: ["Content-Encoding": "gzip"], body: Data([31])), .answerEncoded("gzip")),
+            (.response(200, headers: [:], body: tooLong), .answerTooLarge(limit: 1000)),
+            (.raw(Data(cut.utf8)), .connectionLost),
+        ] as [(LoopbackAnswer, HTTPFailure)] {
+            let response = try send(answer).get()
+            #expect([200, 202].contains(response.status))
+            #expect(response.body.isEmpty)
+            #expect(response.bodyFailure == failure)
+        }
+        #expect(try send(.json("{}")).get().bodyFailure == nil)
+        #expect(throws: HTTPFailure.answerEncoded("gzip")) {
+            try send(.response(500, headers: ["Content-Encoding": "gzip"], body: Data([31]))).get()
+        }
+        #expect(throws: HTTPFailure.connectionLost) { try send(.close).get() }
+    }
+
     @Test("a client that was flooded goes on working, and can be closed", arguments: TestedClient.allCases)
     func afterFlood(client: TestedClient) throws {
         let server = try LoopbackServer { $0.target == "/flood" ? .flood : .text("ok") }
@@ -187,12 +220,16 @@ struct HTTPTransportTests {
         #expect(eventually { server.openConnections == 0 })
     }
 
-    @Test("an answer that is compressed unasked is refused", arguments: TestedClient.allCases)
-    func encoded(client: TestedClient) throws {
-        let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": "gzip"], body: Data([1, 2]))
+    @Test(
+        "an answer that is compressed unasked is refused",
+        arguments: TestedClient.allCases,
+        [("gzip", "gzip"), ("GZip", "gzip"), ("deflate", "deflate"), ("br", "br"), ("identity, zstd", "zstd")]
+    )
+    func encoded(client: TestedClient, coding: (sent: String, reported: String)) throws {
+        let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": coding.sent], body: Data([1, 2]))
         let server = try LoopbackServer(always: answer)
         defer { server.stop() }
-        #expect(throws: HTTPFailure.answerEncoded("gzip")) { try get(client, server).get() }
+        #expect(throws: HTTPFailure.answerEncoded(coding.reported)) { try get(client, server).get() }
     }
 
     @Test("user info becomes an Authorization header and stays out of the URL", arguments: TestedClient.allCases)
@@ -261,7 +298,7 @@ struct HTTPTransportTests {
     @Test(
         "an answer that says that it is not encoded is taken",
         arguments: TestedClient.allCases,
-        ["", "identity", "Identity"]
+        ["", "identity", "Identity", "none"]
     )
     func notEncoded(client: TestedClient, coding: String) throws {
         let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": coding], body: Data([1, 2]))
@@ -394,6 +431,32 @@ struct ChosenTransportTests {
             #expect(Set(server.requests.map { $0.headers["authorization"] }) == ["Basic bWU6b3du"])
             #expect(server.requests.allSatisfy { $0.headers["x-key"] == "s3cret" })
         }
+    }
+
+    @Test(
+        "an answer whose Content-Encoding is none is read",
+        arguments: Preference.allCases,
+        ["", "identity", "None", "utf-8", "UTF-8", "plain", "text/plain", "identity, utf-8", "x-own"]
+    )
+    func notEncoded(preference: Preference, coding: String) throws {
+        let answer = LoopbackAnswer.response(200, headers: ["Content-Encoding": coding], body: Data("plain".utf8))
+        let server = try LoopbackServer(always: answer)
+        defer { server.stop() }
+        let transport = preference.make()
+        defer { transport.close() }
+        for _ in 0..<3 { #expect(try send(transport, server.url).body == Array("plain".utf8)) }
+        // URLSession has one try.
+        #expect(server.requests.count <= 4)
+    }
+
+    @Test("an answer to a POST that can't be read is not asked for again", arguments: Preference.allCases)
+    func postIsNotRepeated(preference: Preference) throws {
+        let server = try LoopbackServer(always: .response(200, headers: ["Content-Encoding": "utf-8"]))
+        defer { server.stop() }
+        let transport = preference.make()
+        defer { transport.close() }
+        _ = try? send(transport, server.url, method: "POST", body: Data("x".utf8))
+        #expect(server.requests.count == 1)
     }
 
     @Test("nothing else is followed", arguments: Preference.allCases)

@@ -10,6 +10,7 @@ struct AlertTests {
         let engines: SimulatedEngines
         let feed: Feed
         let probe: TrafficProbe
+        let gpus: FakeNVML
 
         /// The values of the labels of the alerts that fire.
         func firing(_ alert: String, by label: String) -> Set<String> {
@@ -22,10 +23,11 @@ struct AlertTests {
             _ alert: String,
             by label: String,
             firesFor values: Set<String>,
+            within limit: Duration = .seconds(40),
             while action: () throws -> Void = {},
             at location: SourceLocation = #_sourceLocation
         ) {
-            let isSo = eventually(within: .seconds(40)) {
+            let isSo = eventually(within: limit) {
                 try? action()
                 return firing(alert, by: label) == values
             }
@@ -41,18 +43,21 @@ struct AlertTests {
     ) throws {
         let engines = try SimulatedEngines(ollamaIsUp: ollamaIsUp, engineIsUp: engineIsUp)
         defer { engines.stop() }
+        let folder = try TestSupport.TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let gpus = try FakeNVML(2, in: folder)
         if feed == .pushed {
             let prometheus = try Self.prometheus()
             defer { prometheus.process.stop() }
-            let probe = try TrafficProbe(exportingTo: prometheus.otlpEndpoint, polling: engines)
+            let probe = try TrafficProbe(exportingTo: prometheus.otlpEndpoint, polling: engines, gpus: gpus)
             defer { probe.stop() }
-            try body(Setting(prometheus: prometheus, engines: engines, feed: feed, probe: probe))
+            try body(Setting(prometheus: prometheus, engines: engines, feed: feed, probe: probe, gpus: gpus))
         } else {
-            let probe = try TrafficProbe(polling: engines)
+            let probe = try TrafficProbe(polling: engines, gpus: gpus)
             defer { probe.stop() }
             let prometheus = try Self.prometheus(scraping: probe)
             defer { prometheus.process.stop() }
-            try body(Setting(prometheus: prometheus, engines: engines, feed: feed, probe: probe))
+            try body(Setting(prometheus: prometheus, engines: engines, feed: feed, probe: probe, gpus: gpus))
         }
     }
 
@@ -89,6 +94,39 @@ struct AlertTests {
             setting.expect("GenAIServerKVCacheNearlyFull", by: "model", firesFor: ["llama"])
             try setting.probe.setGauges("kv.llama=90")
             setting.expect("GenAIServerKVCacheNearlyFull", by: "model", firesFor: [])
+        }
+    }
+
+    @Test(
+        "GPUs: too hot, memory nearly full, errors of the memory, lost; each the one that it is, and again when it is well",
+        Program.areThere(.prometheus),
+        arguments: [Feed.scraped, .pushed]
+    )
+    func gpus(feed: Feed) throws {
+        try withSetting(feed) { setting in
+            let isMeasured = eventually(within: .seconds(20)) {
+                let query = #"{__name__=~"hw_errors|hw_errors_total", error_type="uncorrected"}"#
+                return (try? setting.prometheus.query(query, by: "hw_id").count) == 2
+            }
+            #expect(isMeasured)
+            let gpu = FakeNVML.uuid(1)
+            for (alert, slot, bad, good) in [
+                ("GenAIServerGPUHot", .temperature, 91, 90),
+                ("GenAIServerGPUMemoryNearlyFull", .used, 77 << 30, 76 << 30),
+                ("GenAIServerGPULost", .powerCode, 15, 15),
+                ("GenAIServerGPUErrors", .uncorrected, 1, 1),
+            ] as [(String, FakeNVML.Slot, UInt64, UInt64)] {
+                setting.expect(alert, by: "hw_id", firesFor: [])
+                if slot == .uncorrected {
+                    // It is found again, and its counter goes on.
+                    setting.gpus.set(.powerCode, of: 1, to: 0)
+                    setting.expect("GenAIServerGPULost", by: "hw_id", firesFor: [], within: .seconds(70))
+                }
+                setting.gpus.set(slot, of: 1, to: bad)
+                setting.expect(alert, by: "hw_id", firesFor: [gpu])
+                setting.gpus.set(slot, of: 1, to: good)
+                if good != bad { setting.expect(alert, by: "hw_id", firesFor: []) }
+            }
         }
     }
 
@@ -183,7 +221,7 @@ struct AlertTests {
         }
         #expect(eventually(within: .seconds(20)) { (try? rules().allSatisfy { $0.health == "ok" }) == true })
         let alerts = try rules().filter { $0.duration != nil }
-        #expect(alerts.count == 5)
+        #expect(alerts.count == 9)
         for alert in alerts {
             #expect(alert.duration ?? 0 >= 60, "\(alert.name)")
             #expect(["warning", "critical"].contains(alert.labels?["severity"]), "\(alert.name)")

@@ -22,10 +22,17 @@ struct DashboardFile: Decodable {
         self = try JSONDecoder().decode(DashboardFile.self, from: data)
     }
 
+    /// All queries, likewise.
+    var queries: [String] { panels.flatMap { $0.targets ?? [] }.map { Self.complete($0.expr) } }
+
     /// A query of a panel with "All" chosen in every variable.
     func query(_ panel: String, _ reference: String) throws -> String {
         let targets = panels.first { $0.title == panel }?.targets
         let target = try #require(targets?.first { $0.refId == reference }, "no query \(reference) in panel \(panel)")
-        return target.expr.replacing("$__rate_interval", with: "1m").replacing(/\$\w+/, with: ".*")
+        return Self.complete(target.expr)
+    }
+
+    private static func complete(_ expression: String) -> String {
+        expression.replacing("$__rate_interval", with: "1m").replacing(/\$\w+/, with: ".*")
     }
 }

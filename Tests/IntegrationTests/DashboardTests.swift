@@ -26,7 +26,11 @@ struct DashboardTests {
     func dashboard(feed: Feed) throws {
         let engines = try SimulatedEngines()
         defer { engines.stop() }
-        try withPrometheus(fedBy: feed, polling: engines) { prometheus, probes in
+        let folder = try TestSupport.TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let gpus = try FakeNVML(2, in: folder)
+        gpus.set(.utilization, of: 1, to: 97)
+        try withPrometheus(fedBy: feed, polling: engines, gpus) { prometheus, probes in
             try probes[0].setGauges("running=3&waiting=2&max=4&kv.llama=72.5&kv.gpt-4=12")
             // A server without a maximum has no part in the share of the capacity.
             try probes[1].setGauges("running=40&waiting=1&kv.llama=35")
@@ -103,6 +107,10 @@ struct DashboardTests {
         try expect("Throughput and running requests", "D", 5, label: "engine", is: "tensorrt-llm")
         try expect("GPU memory per model", "A", 8_053_063_680, label: "model", is: "qwen:7b")
         try expect("Prefix-cache hits", "A", 25, label: "gen_ai_request_model", is: "llama")
+        try expect("GPU utilisation", "A", 0.97, label: "hw_id", is: FakeNVML.uuid(1))
+        try expect("GPU memory in use", "A", 0.25, label: "hw_id", is: FakeNVML.uuid(0))
+        try expect("GPU temperature", "A", 60, label: "hw_id", is: FakeNVML.uuid(0))
+        try expect("GPU power", "A", 300, label: "hw_id", is: FakeNVML.uuid(0))
         let failed = try #require(prometheus.query(DashboardFile().query("Failed", "A"), by: "job").first?.value)
         // What is extrapolated at both ends differs a little from series to series.
         #expect((15...25).contains(failed))
@@ -118,15 +126,16 @@ struct DashboardTests {
         }
     }
 
-    /// Runs two servers, of which the first polls the engines, and what brings their metrics into a Prometheus.
+    /// Runs two servers, of which the first polls the engines and reads the GPUs, and what brings their metrics into a Prometheus.
     private func withPrometheus(
         fedBy feed: Feed,
         polling engines: SimulatedEngines,
+        _ gpus: FakeNVML,
         _ body: (Prometheus, [TrafficProbe]) throws -> Void
     ) throws {
         switch feed {
         case .scraped, .withoutSuffixes:
-            let probes = [try TrafficProbe(polling: engines), try TrafficProbe()]
+            let probes = [try TrafficProbe(polling: engines, gpus: gpus), try TrafficProbe()]
             defer { for probe in probes { probe.stop() } }
             var configuration = try Documentation.prometheusConfiguration("prometheus-scrape.yml")
                 .replacing("server-1.internal:8080", with: probes[0].target)
@@ -148,7 +157,7 @@ struct DashboardTests {
             )
             defer { sidecar.process.stop() }
             let probes = [
-                try TrafficProbe(exportingTo: "\(sidecar.url)/v1/metrics", polling: engines),
+                try TrafficProbe(exportingTo: "\(sidecar.url)/v1/metrics", polling: engines, gpus: gpus),
                 try TrafficProbe(exportingTo: "\(gateway.url)/v1/metrics"),
             ]
             defer { for probe in probes { probe.stop() } }
@@ -158,7 +167,7 @@ struct DashboardTests {
 
     private static let relabelling = #"""
           metric_relabel_configs:
-          - {source_labels: [__name__], regex: "(gen_ai_.+)_total", target_label: __name__, replacement: "${1}"}
+          - {source_labels: [__name__], regex: "((gen_ai|hw)_.+)_total", target_label: __name__, replacement: "${1}"}
           - {source_labels: [__name__], regex: "(gen_ai_.+)_seconds_(.+)", target_label: __name__, replacement: "${1}_${2}"}
 
         """#

@@ -104,7 +104,9 @@ extension BackendTests {
         let tokens = accepted.flatMap { $0.points(ofSum: "gen_ai.server.tokens") }
         #expect(tokens.allSatisfy { $0.isDelta && $0.value > 0 })
         let byType = Dictionary(grouping: tokens) { $0.attributes["gen_ai.token.type"] ?? "" }
-        #expect(byType.mapValues { $0.reduce(0) { $0 + $1.value } } == ["input": expected.input, "output": expected.output])
+        #expect(
+            byType.mapValues { $0.reduce(0) { $0 + $1.value } } == ["input": expected.input, "output": expected.output]
+        )
         let hits = accepted.flatMap { $0.points(ofSum: "gen_ai.server.prefix_cache.hits") }
         #expect(hits.reduce(0) { $0 + $1.value } == expected.cachedInput)
         for points in byType.values {

@@ -28,18 +28,17 @@ struct Fault: Sendable {
     static let all: [Fault] =
         [
             "ok", "warning=look out", "nullpartial", "empty", "slow=0.2", "stall=0.2", "drip=0.3", "protobuf",
-            "continue",
-            "headers=50000",
+            "continue", "headers=50000", "headers=2000000", "midreset", "truncate", "huge=6000000", "bomb=6000000",
+            "bomb=20000000", "garbage",
         ].map { Fault(specification: $0, outcome: .delivered) }
         + [Fault(specification: "partial=1:bad", outcome: .delivered, rejectedPoints: 1)]
         + [
-            "unavailable", "unavailable=1", "throttle=1", "status=502", "status=504", "close", "reset", "midreset",
-            "truncate", "badhttp", "headers=2000000",
+            "unavailable", "unavailable=1", "throttle=1", "status=502", "status=504", "close", "reset",
+            "badhttp",
         ].map { Fault(specification: $0, outcome: .deliveredAgain) }
         + [Fault(specification: "throttle=date", outcome: .deliveredLate)]
         + [
-            "status=400", "status=401", "status=404", "status=500", "redirect=http://127.0.0.1:9/", "huge=6000000",
-            "bomb=6000000", "bomb=50000000", "garbage", "html",
+            "status=400", "status=401", "status=404", "status=500", "redirect=http://127.0.0.1:9/", "html",
         ].map { Fault(specification: $0, outcome: .dropped) }
         + [Fault(specification: "hang", outcome: .kept), Fault(specification: "throttle=60", outcome: .throttled)]
 

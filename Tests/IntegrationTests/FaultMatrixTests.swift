@@ -2,13 +2,24 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Every misbehaviour of the receiver, plain and gzip, in each of the four ways in which an export comes about; each case
+/// Every misbehaviour of the receiver, in both encodings, plain and gzip, in each of the four ways in which an export comes about; each case
 /// in a process of its own, which tells what it holds before and after.
 @Suite("Fault matrix, against a strict receiver that misbehaves", .serialized, .blocking)
 struct FaultMatrixTests {
     enum Phase: String, CaseIterable, CustomTestStringConvertible {
         case periodic, flush, shutdown, exit
         var testDescription: String { rawValue }
+    }
+
+    /// How the requests are sent.
+    struct Form: CustomTestStringConvertible {
+        var encoding: String
+        var compression: String
+        var testDescription: String { "\(encoding) \(compression)" }
+
+        static let all = ["http/json", "http/protobuf"].flatMap { encoding in
+            ["none", "gzip"].map { Form(encoding: encoding, compression: $0) }
+        }
     }
 
     /// One case: what the probe reported and what the receiver saw.
@@ -33,9 +44,9 @@ struct FaultMatrixTests {
         "every fault ends as it should, and leaves nothing behind",
         Program.areThere(.receiver, .receiverPython),
         arguments: Phase.allCases,
-        ["none", "gzip"]
+        Form.all
     )
-    func matrix(phase: Phase, compression: String) async throws {
+    func matrix(phase: Phase, form: Form) async throws {
         // Most of the time of a case is waiting: four at a time.
         let cases = try await withThrowingTaskGroup(of: Case.self) { group in
             var remaining = Fault.all[...]
@@ -43,7 +54,7 @@ struct FaultMatrixTests {
             func startNext() {
                 guard let fault = remaining.popFirst() else { return }
                 group.addTask {
-                    try await onThreadOfItsOwn { try run(fault, phase, compression) }
+                    try await onThreadOfItsOwn { try run(fault, phase, form) }
                 }
             }
             for _ in 0..<4 { startNext() }
@@ -54,17 +65,18 @@ struct FaultMatrixTests {
             return done
         }
         #expect(cases.count == Fault.all.count)
-        for outcome in cases { check(outcome, phase, compression) }
+        for outcome in cases { check(outcome, phase, form) }
     }
 
-    private func run(_ fault: Fault, _ phase: Phase, _ compression: String) throws -> Case {
+    private func run(_ fault: Fault, _ phase: Phase, _ form: Form) throws -> Case {
         let receiver = try StrictReceiver(["ok", "ok", fault.specification])
         defer { receiver.process.stop() }
         let probe = try ChildProcess(
             builtProduct("FaultProbe"),
             [phase.rawValue],
             environment: [
-                "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_EXPORTER_OTLP_COMPRESSION": compression,
+                "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_EXPORTER_OTLP_COMPRESSION": form.compression,
+                "OTEL_EXPORTER_OTLP_PROTOCOL": form.encoding,
                 "OTEL_EXPORTER_OTLP_TIMEOUT": "4000", "GENAI_LOG_LEVEL": "none",
             ]
         )
@@ -82,8 +94,8 @@ struct FaultMatrixTests {
         return result
     }
 
-    private func check(_ outcome: Case, _ phase: Phase, _ compression: String) {
-        let name: Comment = "\(outcome.fault.specification), \(phase), \(compression)"
+    private func check(_ outcome: Case, _ phase: Phase, _ form: Form) {
+        let name: Comment = "\(outcome.fault.specification), \(phase), \(form.testDescription)"
         let report = outcome.report
         print(
             "fault matrix: \(name.rawValue):",

@@ -7,7 +7,8 @@ import TestSupport
 /// A running llama.cpp server with two slots.
 struct LlamaCppServer {
     let port: Int
-    private let process: ChildProcess
+    /// Nil for one that another process has started, and ends.
+    private let process: ChildProcess?
 
     /// A Python with the modules xllamacpp, gguf and numpy, and the script that serves with them at the port it is given.
     private static let program: (python: String, script: String)? = {
@@ -30,16 +31,36 @@ struct LlamaCppServer {
             throw Unavailable(description: "no LLAMACPP_PYTHON or LLAMACPP_SERVER")
         }
         self.port = try port ?? freePort()
-        process = try ChildProcess(program.python, [program.script, String(self.port)])
+        let process = try ChildProcess(program.python, [program.script, String(self.port)])
+        self.process = process
         guard process.waitForLine(containing: "listening on") != nil, process.waitForPort(self.port) else {
             process.stop()
             throw Unavailable(description: process.lines.suffix(5).joined(separator: "\n"))
         }
     }
 
+    /// Starts one as the child of another process, with the arguments of a server of the file as Ollama's runners have them.
+    /// It ends with that process.
+    init(childOf parent: RunnerParent, servingAs file: String) throws {
+        guard let program = Self.program else {
+            throw Unavailable(description: "no LLAMACPP_PYTHON or LLAMACPP_SERVER")
+        }
+        let port = try freePort()
+        (self.port, process) = (port, nil)
+        // The script takes the file from its second argument, and makes its own without.
+        let model = URL(fileURLWithPath: program.python).deletingLastPathComponent()
+            .appendingPathComponent("tiny-random.gguf").path
+        try parent.start(
+            "'\(program.python)' '\(program.script)' \(port) '\(model)' --model '\(file)' --port \(port) --host 127.0.0.1 -np 2"
+        )
+        guard eventually(within: .seconds(60), { (try? loopbackRequest("GET", url + "/health"))?.status == 200 }) else {
+            throw Unavailable(description: "it does not answer")
+        }
+    }
+
     var url: String { "http://127.0.0.1:\(port)" }
 
-    func stop() { process.stop() }
+    func stop() { process?.stop() }
 
     /// What requests took, as their answers tell.
     struct Tokens: Equatable {
@@ -60,9 +81,9 @@ struct LlamaCppServer {
     /// Sends requests at once, waits for all answers, and adds up what they tell.
     func complete(_ count: Int) throws -> Tokens {
         struct Answer: Decodable {
-            struct Timings: Decodable { let cache_n: Int }
-            let tokens_evaluated: Int
-            let tokens_predicted: Int
+            struct Timings: Decodable { let cacheN: Int }
+            let tokensEvaluated: Int
+            let tokensPredicted: Int
             let timings: Timings
         }
         let answers = Monitor<[Tokens?]>([])
@@ -74,9 +95,11 @@ struct LlamaCppServer {
             let thread = Thread {
                 let headers = [HTTPHeader("Content-Type", "application/json")]
                 let response = try? loopbackRequest("POST", url, headers: headers, body: body)
-                let answer = response.flatMap { try? JSONDecoder().decode(Answer.self, from: Data($0.body)) }
+                let decoder = JSONDecoder()
+                decoder.keyDecodingStrategy = .convertFromSnakeCase
+                let answer = response.flatMap { try? decoder.decode(Answer.self, from: Data($0.body)) }
                 let tokens = answer.map {
-                    Tokens(input: $0.tokens_evaluated, cachedInput: $0.timings.cache_n, output: $0.tokens_predicted)
+                    Tokens(input: $0.tokensEvaluated, cachedInput: $0.timings.cacheN, output: $0.tokensPredicted)
                 }
                 answers.mutate { $0.append(tokens) }
             }

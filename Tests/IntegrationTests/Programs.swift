@@ -9,6 +9,8 @@ enum Program: String {
     case collector = "OTELCOL"
     /// Prometheus with its OTLP receiver.
     case prometheus = "PROMETHEUS"
+    /// VictoriaMetrics.
+    case victoriaMetrics = "VICTORIA_METRICS"
     /// A strict OTLP receiver that can misbehave: a Python script.
     case receiver = "OTLP_RECEIVER"
     /// A Python that has what the receiver needs.

@@ -140,14 +140,17 @@ private final class ReplayedEngine: Sendable {
     /// The recorded numbers, multiplied, and more of them, so that the shares of the buckets change.
     private func page(_ step: Double, startedAt start: Double) -> String {
         original.map { line in
-            guard let space = line.lastIndex(of: " "), !line.hasPrefix("#"), let value = Double(line[space...].dropFirst())
+            guard let space = line.lastIndex(of: " "), !line.hasPrefix("#"),
+                let value = Double(line[space...].dropFirst())
             else { return String(line) }
             let name = line.prefix { $0 != "{" && $0 != " " }
             let new: Double
             if name.hasSuffix("_created") || name == "process_start_time_seconds" {
                 new = start
             } else if name.hasPrefix("vllm:"), name.hasSuffix("_bucket") {
-                let bound = line.firstRange(of: "le=\"").flatMap { Double(line[$0.upperBound...].prefix { $0 != "\"" }) }
+                let bound = line.firstRange(of: "le=\"").flatMap {
+                    Double(line[$0.upperBound...].prefix { $0 != "\"" })
+                }
                 new = value * step + step * step * min(bound ?? 0, 10).rounded(.down)
             } else if name.hasPrefix("vllm:"), ["_total", "_sum", "_count"].contains(where: name.hasSuffix) {
                 new = value * step + step * step * 10

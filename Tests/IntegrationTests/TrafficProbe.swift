@@ -13,11 +13,15 @@ struct TrafficProbe {
     ///   - endpoint: where it exports to: an OTLP endpoint for metrics, every fifth of a second. Without, it does not export.
     ///   - resource: more attributes of its resource.
     ///   - engines: what it polls, ten times a second.
+    ///   - gpus: the library through which it reads GPUs, ten times a second.
+    ///   - more: other variables of its environment.
     init(
         service: String = "llm-server",
         exportingTo endpoint: String? = nil,
         resource: String = "",
-        polling engines: SimulatedEngines? = nil
+        polling engines: SimulatedEngines? = nil,
+        gpus: FakeNVML? = nil,
+        environment more: [String: String] = [:]
     ) throws {
         var environment = [
             "OTEL_SERVICE_NAME": service, "OTEL_RESOURCE_ATTRIBUTES": resource,
@@ -25,7 +29,12 @@ struct TrafficProbe {
             "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": endpoint ?? "", "OTEL_METRIC_EXPORT_INTERVAL": "200",
             "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "\(engines != nil)", "SWIFT_BACKTRACE": "enable=no",
         ]
+        if let gpus {
+            environment["LD_LIBRARY_PATH"] = gpus.folder
+            environment["GENAI_GPU_COLLECTION_INTERVAL"] = "0.1"
+        }
         environment.merge(engines?.environment ?? [:]) { $1 }
+        environment.merge(more) { $1 }
         process = try ChildProcess(builtProduct("TrafficProbe"), environment: environment)
         let line = try #require(process.waitForLine(containing: "listening on "), "\(process.lines)")
         port = try #require(line.split(separator: " ").last.flatMap { Int($0) })

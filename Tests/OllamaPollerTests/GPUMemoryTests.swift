@@ -1,4 +1,5 @@
 import Foundation
+import GPUPoller
 import TestSupport
 import Testing
 
@@ -15,12 +16,13 @@ struct GPUMemoryTests {
     }
 
     private func memory(configured: Double? = nil, isLocal: Bool = true) -> GPUMemory {
-        var locations = VRAMLocations.nowhere
+        var locations = GPULocations.nowhere
         locations.graphicsCards = folder.path
         return GPUMemory(
             configured: configured,
             isLocal: isLocal,
             detector: VRAMDetector(locations: locations),
+            calls: DriverCalls(),
             log: log.log(),
             timeSource: time
         )
@@ -63,6 +65,7 @@ struct GPUMemoryTests {
     func retry() throws {
         let memory = memory()
         #expect(total(memory) == 8)
+        #expect(GPUMemory.assumed == Double(8 << 30))
         try plugIn(gigabytes: 24)
         time.advance(by: .seconds(59))
         #expect(total(memory) == 8)

@@ -96,7 +96,8 @@ struct LoadedModelsTests {
     @Test("a model that is listed twice is one whose memory is added up")
     func duplicates() {
         let twice = loaded(answer(entry("a", vram: 1), entry("b", vram: 5), entry("a", vram: 2)))
-        #expect(twice?.models == [ModelReading(model: "a", vram: 3), ModelReading(model: "b", vram: 5)])
+        #expect(twice?.models.map(\.model) == ["a", "b"])
+        #expect(twice?.models.map(\.vram) == [3, 5])
         #expect(twice?.count == 3)
         #expect(loaded(answer(entry("a", vram: .max), entry("a", vram: 1)))?.models.first?.vram == .max)
         #expect(loaded(answer(#"{"name":"a","size_vram":-1}"#, entry("a", vram: 2)))?.models.first?.vram == 2)

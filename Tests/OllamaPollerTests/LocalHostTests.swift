@@ -27,6 +27,30 @@ struct LocalHostTests {
         #expect(!LocalHost.isThisMachine(host, ownName: "gpu1.example.com"))
     }
 
+    @Test("the addresses of this machine's own interfaces are")
+    func ownAddresses() {
+        let addresses = IPAddress.ofInterfaces()
+        #expect(addresses.contains(IPAddress.mappedPrefix + [127, 0, 0, 1]))
+        for address in addresses {
+            let four = address.starts(with: IPAddress.mappedPrefix) ? Array(address[12...]) : nil
+            let groups = stride(from: 0, to: 16, by: 2).map {
+                String(Int(address[$0]) << 8 + Int(address[$0 + 1]), radix: 16)
+            }
+            let host = four.map { $0.map(String.init).joined(separator: ".") } ?? groups.joined(separator: ":")
+            #expect(LocalHost.isThisMachine(host, ownName: ""), "\(host)")
+            guard four != nil else { continue }
+            let configuration = OllamaConfiguration(environment: ["OLLAMA_HOST": "\(host):11434"])
+            let (target, notes) = OllamaTarget.check(configuration)
+            #expect(target?.isLocal == true && notes.isEmpty)
+        }
+    }
+
+    @Test("a zone belongs to its interface")
+    func zone() throws {
+        #expect(IPAddress.bytes("fe80::1%eth0") == IPAddress.bytes("fe80::1"))
+        #expect(!LocalHost.isThisMachine("2001:db8::1%eth0", ownName: ""))
+    }
+
     @Test("a short own name is this machine's under any domain")
     func shortName() {
         #expect(LocalHost.isThisMachine("gpu1.example.com", ownName: "gpu1"))

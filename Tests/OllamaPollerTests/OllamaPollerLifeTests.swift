@@ -1,4 +1,5 @@
 import Foundation
+import GPUPoller
 import TestSupport
 import Testing
 
@@ -63,7 +64,7 @@ struct OllamaPollerLifeTests {
     func stopWhileDetecting() throws {
         let folder = try TemporaryFolder()
         try folder.writeScript("echo > \(folder.path)/started; exec /bin/sleep 1000", to: "nvidia-smi")
-        var locations = VRAMLocations.nowhere
+        var locations = GPULocations.nowhere
         locations.environment = { [path = folder.path] in ["PATH": path] }
         let server = try LoopbackServer(always: .json(answer(entry("a", vram: 1))))
         defer { server.stop() }

@@ -14,6 +14,7 @@ enum FuzzedParser: UInt8, CaseIterable {
     case enginePage, slots, models, tgiInfo, loadedModels
     case answer, refusal, retryAfter
     case headerList, endpoint, environment
+    case protobufAnswer, protobufRefusal
 
     static func read(_ input: [UInt8]) {
         guard let first = input.first else { return }
@@ -29,6 +30,8 @@ enum FuzzedParser: UInt8, CaseIterable {
         case .loadedModels: check(LoadedModels(input)?.readings(ofTotal: 8e9) ?? [])
         case .answer: interpret(input, status: 200)
         case .refusal: interpret(input, status: 400)
+        case .protobufAnswer: interpret(input, status: 200, type: "application/x-protobuf")
+        case .protobufRefusal: interpret(input, status: 400, type: "application/x-protobuf")
         case .retryAfter: precondition(RetryAfter.delay(text(input), now: .now) ?? .zero >= .zero)
         case .headerList: configure("OTEL_EXPORTER_OTLP_HEADERS", input)
         case .endpoint: configure("OTEL_EXPORTER_OTLP_ENDPOINT", input)
@@ -86,8 +89,8 @@ enum FuzzedParser: UInt8, CaseIterable {
         }
     }
 
-    private func interpret(_ input: [UInt8], status: Int) {
-        let response = HTTPResponse(status: status, headers: ["content-type": "application/json"], body: input)
+    private func interpret(_ input: [UInt8], status: Int, type: String = "application/json") {
+        let response = HTTPResponse(status: status, headers: ["content-type": type], body: input)
         if case .delivered(let rejected, _) = OTLPAnswer(.success(response), now: .now) { precondition(rejected >= 0) }
     }
 

@@ -16,13 +16,20 @@ package final class ChildProcess: Sendable {
     private let state = Monitor(State())
 
     /// Starts the program; what it prints, on either stream, is collected.
-    package init(_ executable: String, _ arguments: [String] = [], environment: [String: String]? = nil) throws {
+    ///
+    /// - Parameter input: what it reads; nothing by default.
+    package init(
+        _ executable: String,
+        _ arguments: [String] = [],
+        environment: [String: String]? = nil,
+        input: Pipe? = nil
+    ) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
         if let environment { process.environment = environment.merging(Self.sanitizerOptions) { own, _ in own } }
         let pipe = Pipe()
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input ?? FileHandle.nullDevice
         process.standardOutput = pipe
         process.standardError = pipe
         process.terminationHandler = { [state] _ in state.mutate { $0.hasEnded = true } }

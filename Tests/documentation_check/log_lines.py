@@ -18,10 +18,11 @@ CALLS = [
     r"\bwarn\(\s*\w+,\s*",
 ]
 # Where their reasons come from: anywhere, and in the files whose descriptions become part of a line.
-REASONS = [r"\bbecause: ", r"\bUnusable\(\s*description: ", r"\breturn undelivered\(", r"\bdown\(server, "]
+REASONS = [r"\bbecause: ", r"\bUnusable\(\s*description: ", r"\blet reason = ", r"\bdown\(server, "]
 DESCRIPTIONS = {
     "Sources/GenAISupport/HTTP/HTTPMessages.swift": r"^ +case \.\w+(?:\([^)]*\))?:\s*",
     "Sources/GenAISupport/HTTP/HTTPEndpoint.swift": r"^ +case \.\w+: ",
+    "Sources/GenAIOtel/OTLP/HeaderSource.swift": r"^ +case \.\w+(?:\([^)]*\))?:\s*",
     "Sources/OllamaPoller/OllamaHost.swift": r"\bproblem = ",
     "Sources/GenAIOtel/OTLP/OTLPAnswer.swift": r"\breason:\s*",
     "Sources/GenAIOtel/Collector/CardinalityWarnings.swift": r"^ +case \.\w+:\s*\(",

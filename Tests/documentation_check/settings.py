@@ -10,6 +10,7 @@ TYPES = {
     "Sources/GenAIOtel/Configuration/GenAIConfiguration.swift": "{}",
     "Sources/GenAIOtel/Configuration/OTLPConfiguration.swift": "otlp.{}",
     "Sources/OllamaPoller/OllamaConfiguration.swift": "ollama?.{}",
+    "Sources/GPUPoller/GPUConfiguration.swift": "gpus?.{}",
     "Sources/EnginePoller/EngineTarget.swift": "engines[n].{}",
 }
 NO_SETTINGS = {"description", "customMirror"}

@@ -44,7 +44,8 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
     func decode(_ body: [UInt8], _ cache: inout LlamaCache) -> ModelReading? {
         let data = Data(body)
         let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        // Slots have their names themselves: converting those of all their fields takes as long as all the rest.
+        if self != .llamaSlots { decoder.keyDecodingStrategy = .convertFromSnakeCase }
         switch self {
         case .llamaProps:
             return (try? decoder.decode(LlamaProps.self, from: data)).map { cache.learn($0) }
@@ -67,8 +68,9 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
 
 extension ModelReading {
     /// Fills in what the metrics page lacks. Where both have a figure, the page's counts.
-    mutating func complete(with detail: ModelReading) {
+    package mutating func complete(with detail: ModelReading) {
         model = model ?? detail.model
+        if replicas.isEmpty { replicas = detail.replicas }
         figures = figures.completed(with: detail.figures)
     }
 }

@@ -38,9 +38,7 @@ final class EngineSamples {
         case .ratio(let series, let others):
             values(kind, (series + others).map(sums)) { values in
                 let first = values.prefix(series.count).lazy.compactMap(\.self).first
-                return values.dropFirst(series.count).reduce(first) { largest, value in
-                    largest.flatMap { largest in value.map { max(largest, $0) } } ?? largest ?? value
-                }.map { $0 * 100 }
+                return (values.dropFirst(series.count) + [first]).lazy.compactMap(\.self).max().map { $0 * 100 }
             }
         case .labels(let metric, let alternatives):
             values(kind, [labelValues(metric, alternatives)]) { $0[0] }
@@ -62,7 +60,9 @@ final class EngineSamples {
             // A page may be collected from several processes: then their labels are those of their replicas, too.
             let process = Set(replicas[page.labels.sets[sample.labels].replica].name.split(separator: ","))
             for index in starts.indices where starts[index] == nil {
-                guard process.isEmpty || process.isSubset(of: replicas[index].name.split(separator: ",")) else { continue }
+                guard process.isEmpty || process.isSubset(of: replicas[index].name.split(separator: ",")) else {
+                    continue
+                }
                 starts[index] = sample.value
             }
         }
@@ -97,7 +97,9 @@ final class EngineSamples {
 
     private func sums(_ series: Engine.Series) -> Column {
         let samples = page[series.metric]
-        return column(series.label.isEmpty ? samples : samples.filter { series.matches(page.labels.sets[$0.labels].parts) })
+        return column(
+            series.label.isEmpty ? samples : samples.filter { series.matches(page.labels.sets[$0.labels].parts) }
+        )
     }
 
     /// What the labels of an information metric tell.

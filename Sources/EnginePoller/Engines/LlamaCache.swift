@@ -18,6 +18,12 @@ struct LlamaSlot: Decodable {
     var isProcessing: Lenient<Bool>?
     var nPromptTokens: Lenient<Double>?
 
+    private enum CodingKeys: String, CodingKey {
+        case nCtx = "n_ctx"
+        case isProcessing = "is_processing"
+        case nPromptTokens = "n_prompt_tokens"
+    }
+
     /// Tokens of the prompt and the answer so far. An idle slot has none, even if it does not say so. For a busy slot
     /// without the field (llama.cpp until mid-2026) the number is unknown.
     var usedTokens: Double? { isProcessing?.value == false ? 0 : nPromptTokens?.value.map { max($0, 0) } }
@@ -35,13 +41,20 @@ struct LlamaCache {
     private var slotCount: Int?
     private var slotSize: Double?
     /// Whether the slots were seen to hold more than one of them can.
-    private var hasParts = false
+    private var hasParts: Bool
+    private let isKnownToHaveParts: Bool
     /// Whether the number of tokens of a busy slot is told.
     private var tellsTokens = true
     /// Whether the slots can be asked.
     private var tellsSlots = true
 
     private static let defaultSlotCount = 4
+
+    /// - Parameter hasParts: whether the slots are known to have parts of their own.
+    init(hasParts: Bool = false) {
+        self.hasParts = hasParts
+        isKnownToHaveParts = hasParts
+    }
 
     mutating func learn(_ props: LlamaProps) -> ModelReading {
         let count = (props.totalSlots?.value).map { Int(countNearest: $0) }
@@ -56,6 +69,9 @@ struct LlamaCache {
     /// What the slots of a busy server tell.
     mutating func reading(of slots: [LlamaSlot]) -> ModelReading {
         var reading = ModelReading(model: nil, requestsMax: slots.isEmpty ? nil : slots.count)
+        if !slots.isEmpty, slots.allSatisfy({ $0.isProcessing?.value != nil }) {
+            reading.requestsRunning = slots.count { $0.isProcessing?.value == true }
+        }
         let sizes = slots.compactMap(\.contextSize)
         guard let largest = sizes.max(), sizes.count == slots.count else { return reading }
         forgetIfOther(slots.count, largest)
@@ -92,7 +108,7 @@ struct LlamaCache {
 
     /// Another server may have started at the address.
     private mutating func forgetIfOther(_ count: Int?, _ size: Double?) {
-        if let count, let slotCount, count != slotCount { self = LlamaCache() }
-        if let size, let slotSize, size != slotSize { self = LlamaCache() }
+        if let count, let slotCount, count != slotCount { self = LlamaCache(hasParts: isKnownToHaveParts) }
+        if let size, let slotSize, size != slotSize { self = LlamaCache(hasParts: isKnownToHaveParts) }
     }
 }

@@ -27,7 +27,7 @@ final class TargetPoll: ServerPoll {
         self.timeout = timeout
         self.log = log
         self.timeSource = timeSource
-        transport = HTTPTransports.libcurlFirst(userAgent: PackageInfo.userAgent)
+        transport = HTTPTransports.libcurlFirst(userAgent: PackageInfo.userAgent, checked: request.tls)
         details = DetailReader(request, timeSource, log)
         failures = FailureLog(log: log, timeSource: timeSource)
     }
@@ -49,7 +49,10 @@ final class TargetPoll: ServerPoll {
         case .failure(let problem):
             details.forget()
             router = nil
-            failures.failed(.warning, "\(name) can't be read: \(problem)" + (problem.hint.map { " (\($0))" } ?? ""))
+            failures.failed(
+                .warning,
+                "\(name) can't be read: \(problem)" + (problem.hint(for: engine).map { " (\($0))" } ?? "")
+            )
             return .down(request.identity(engine: engine))
         }
     }

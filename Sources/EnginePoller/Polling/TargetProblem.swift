@@ -1,4 +1,4 @@
-// Why an engine could not be read, and what may help.
+// Why an engine could not be read.
 
 /// A problem with one request to an engine.
 enum TargetProblem: Error, Equatable {
@@ -6,11 +6,17 @@ enum TargetProblem: Error, Equatable {
     case noAnswer(HTTPFailure)
     /// The status is not 2xx.
     case status(Int)
-    /// The status is 2xx but the content is something else. `first` is its first byte that is not blank.
-    case unexpected(first: UInt8?)
+    /// The status is 2xx but the content is something else.
+    case unexpected(Content)
 
-    static func unexpected(_ body: [UInt8]) -> TargetProblem {
-        .unexpected(first: body.first { $0 != .space && $0 != .lineFeed && $0 != .carriageReturn })
+    static func unexpected(_ body: [UInt8]) -> TargetProblem { .unexpected(Content(body)) }
+
+    /// What an answer is instead.
+    enum Content: Hashable, Sendable {
+        case empty, json, webPage
+        /// The metrics of vLLM's HTTP server and of Python. Those of vLLM itself are switched off.
+        case vLLMWithoutStatistics
+        case other
     }
 
     /// Whether the server has answered, so that another request soon would be useless.
@@ -24,26 +30,27 @@ extension TargetProblem: CustomStringConvertible {
         switch self {
         case .noAnswer(let failure): "\(failure)"
         case .status(let status): "the answer is HTTP \(status)"
-        case .unexpected(nil): "the answer is empty"
+        case .unexpected(.empty): "the answer is empty"
         case .unexpected: "the answer is not what was expected"
         }
     }
+}
 
-    /// What may be wrong if this happens with a metrics page.
-    var hint: String? {
-        switch self {
-        case .status(300..<400):
-            "redirects are not followed to another host or port, and not more than once; configure the URL that this one leads to"
-        case .status(401), .status(403): "a bearer token, or user info in the URL, is missing or not accepted"
-        case .status(404):
-            "engines serve /metrics, but NIM /v1/metrics and TensorRT-LLM /prometheus/metrics; SGLang and LMDeploy "
-                + "must be started with --enable-metrics"
-        case .status(501): "llama.cpp must be started with --metrics"
-        case .unexpected(UInt8(ascii: "{")), .unexpected(UInt8(ascii: "[")):
-            "it is JSON, not metrics; TensorRT-LLM serves them at /prometheus/metrics"
-        case .unexpected(UInt8(ascii: "<")): "it is a web page"
-        case .unexpected: "no metrics of a known engine"
-        default: nil
-        }
+extension TargetProblem.Content {
+    /// How much of an answer is looked at.
+    private static let looked = 65_536
+
+    init(_ body: [UInt8]) {
+        let start = body.prefix(Self.looked)
+        self =
+            switch start.first(where: { $0 != .space && $0 != .lineFeed && $0 != .carriageReturn }) {
+            case nil: .empty
+            case UInt8(ascii: "{"), UInt8(ascii: "["): .json
+            case UInt8(ascii: "<"): .webPage
+            // Of the library that counts the requests of vLLM's HTTP server.
+            case _ where String(decoding: start, as: UTF8.self).contains("http_request_duration_highr_seconds"):
+                .vLLMWithoutStatistics
+            default: .other
+            }
     }
 }

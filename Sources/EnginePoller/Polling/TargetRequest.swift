@@ -4,6 +4,9 @@ import Foundation
 
 /// A checked target.
 struct TargetRequest: Sendable, Equatable {
+    /// A line to log.
+    typealias Note = (level: LogLevel, text: String)
+
     /// The metrics page.
     private(set) var endpoint: HTTPEndpoint
     let headers: [HTTPHeader]
@@ -12,36 +15,50 @@ struct TargetRequest: Sendable, Equatable {
     let identity: ServerIdentity
     /// The model in the query.
     private(set) var model: String?
+    /// Files that can be honoured.
+    let tls: TLSFiles
 
-    /// The targets that are usable and distinguishable. For each that is left out there is a warning, without secrets.
-    static func requests(for targets: [EngineTarget]) -> (requests: [TargetRequest], warnings: [String]) {
+    /// The targets that are usable and distinguishable. For each that is left out there is a note, without secrets.
+    static func requests(for targets: [EngineTarget]) -> (requests: [TargetRequest], notes: [Note]) {
         var requests: [TargetRequest] = []
-        var warnings: [String] = []
+        var notes: [Note] = []
+        // Mostly all have the same files, which are read once.
+        var files: [TLSFiles: Result<Void, TLSFiles.Unusable>] = [:]
         var pages: Set<[String]> = []
         var identities: Set<ServerIdentity> = []
         for target in targets {
             do {
-                let request = try TargetRequest(target, &warnings)
+                let request = try TargetRequest(target, &notes)
+                let check =
+                    files[request.tls]
+                    ?? Result { () throws(TLSFiles.Unusable) in
+                        try HTTPTransports.check(request.tls)
+                    }
+                files[request.tls] = check
+                if case .failure(let unusable) = check {
+                    notes.append((.error, "The engine at \(request.endpoint) is not polled: \(unusable)"))
+                    continue
+                }
                 guard pages.insert(request.pageKey).inserted else {
-                    warnings.append("The engine at \(request.endpoint) is configured twice; it is polled once")
+                    notes.append((.warning, "The engine at \(request.endpoint) is configured twice; it is polled once"))
                     continue
                 }
                 guard identities.insert(request.identity).inserted else {
-                    warnings.append(
+                    let text =
                         "A second engine at \(request.endpoint) is not polled: its metrics could not be told apart from those "
-                            + "of the first; set different attributes"
-                    )
+                        + "of the first; set different attributes"
+                    notes.append((.warning, text))
                     continue
                 }
                 requests.append(request)
             } catch {
-                warnings.append("An engine's URL \(error); it is not polled")
+                notes.append((.warning, "An engine's URL \(error); it is not polled"))
             }
         }
-        return (requests, warnings)
+        return (requests, notes)
     }
 
-    private init(_ target: EngineTarget, _ warnings: inout [String]) throws {
+    private init(_ target: EngineTarget, _ notes: inout [Note]) throws {
         let given = try HTTPEndpoint(target.url.absoluteString)
         let hasPath = !given.path.isEmpty && given.path != "/"
         let endpoint = hasPath ? given : given.replacingPath("/metrics", keepingQuery: true)
@@ -51,9 +68,8 @@ struct TargetRequest: Sendable, Equatable {
         // An attribute without a value is none.
         var attributes = target.attributes.filter { !$0.value.isEmpty }
         for name in attributes.keys.sorted() where ServerIdentity.reservedAttributes.contains(name) {
-            warnings.append(
-                "The attribute \(quoted(name)) of \(endpoint) has a name of this package's own; it is left out"
-            )
+            let text = "The attribute \(quoted(name)) of \(endpoint) has a name of this package's own; it is left out"
+            notes.append((.warning, text))
             attributes[name] = nil
         }
         // As a router, llama.cpp serves the metrics of all models on one path.
@@ -61,6 +77,7 @@ struct TargetRequest: Sendable, Equatable {
 
         self.endpoint = endpoint
         self.model = model
+        tls = TLSFiles(certificateAuthorities: target.certificateFile)
         interval = target.interval
         identity = ServerIdentity(
             engine: nil,
@@ -74,9 +91,8 @@ struct TargetRequest: Sendable, Equatable {
         if let token = target.bearerToken { fields.append(("Authorization", "Bearer \(token)")) }
         for (name, value) in fields {
             guard HTTPHeader.isValid(name: name, value: value) else {
-                warnings.append(
-                    "The header \(quoted(name)) for \(endpoint) has characters that HTTP forbids; it is not sent"
-                )
+                let text = "The header \(quoted(name)) for \(endpoint) has characters that HTTP forbids; it is not sent"
+                notes.append((.warning, text))
                 continue
             }
             headers.append(HTTPHeader(name, value))
@@ -84,7 +100,7 @@ struct TargetRequest: Sendable, Equatable {
         self.headers = headers
     }
 
-    /// Everything that determines which page the server sends.
+    /// Everything that determines which page the server sends. Whom to trust does not.
     private var pageKey: [String] {
         [endpoint.urlWithUserInfo.absoluteString] + headers.flatMap { [$0.name, $0.value] }
     }

@@ -8,6 +8,7 @@ struct CardinalityWarnings: Sendable {
         case models, requests
         /// Polled servers, or models of one of them.
         case recorded
+        case gpus
     }
 
     private let log: Log
@@ -28,6 +29,7 @@ struct CardinalityWarnings: Sendable {
                 ("kinds of requests (model, operation, error)", "new ones share one point with otel.metric.overflow")
             case .recorded:
                 ("polled servers, or models on one of them,", "new models share one point, new servers are left out")
+            case .gpus: ("GPUs", "new ones are left out")
             }
         log.warning("More \(what) than the cardinality limit (\(limit)) allows: \(consequence)")
     }

@@ -89,6 +89,12 @@ struct Counter: Sendable {
         forgetGoneReplicas(parts)
     }
 
+    /// Counts something that is not told but seen.
+    mutating func countOneMore(now: UInt64) {
+        guard let part = latest.values.first, let value = part.value.sum(with: .int(1)) else { return }
+        update([Part(replica: part.replica, value: value, start: part.start)], now: now, unseenSince: now)
+    }
+
     /// Replicas whose names change all the time must not fill the memory.
     private mutating func forgetGoneReplicas(_ present: [Part]) {
         guard latest.count > 2 * present.count + 64 else { return }

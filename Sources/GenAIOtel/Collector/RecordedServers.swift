@@ -24,6 +24,8 @@ final class RecordedServer: Sendable {
     let overflow: Figures?
     /// What the server counts, also of departed models and while it is down, so that counting goes on when they are back.
     let counters: [CounterKey: Counter]
+    /// The models of the last reading that told them, also those beyond the limit.
+    let listed: Set<String>
     /// When it last told its figures, in nanoseconds since 1970; nil if it never did.
     let lastTold: UInt64?
 
@@ -32,12 +34,14 @@ final class RecordedServer: Sendable {
         departed: [String: Departed],
         overflow: Figures?,
         counters: [CounterKey: Counter],
+        listed: Set<String>,
         lastTold: UInt64?
     ) {
         self.reading = reading
         self.departed = departed
         self.overflow = overflow
         self.counters = counters
+        self.listed = listed
         self.lastTold = lastTold
     }
 }
@@ -71,6 +75,7 @@ struct RecordedServers: Sendable {
     /// - Returns: whether all of it is within the limit.
     mutating func record(_ reading: ServerReading, at now: ContinuousClock.Instant, time: UInt64) -> Bool {
         var reading = reading
+        let listed = Set(reading.models.compactMap(\.model))
         let overflow = takeOverflow(from: &reading)
         let position = position(of: reading.server)
         guard position != nil || servers.count < limit else { return false }
@@ -80,7 +85,8 @@ struct RecordedServers: Sendable {
             reading,
             departed: departed,
             overflow: overflow,
-            counters: counters(of: former, after: reading, departed, time),
+            counters: counters(of: former, after: reading, listed, departed, time),
+            listed: reading.tellsFigures ? listed : former?.listed ?? [],
             lastTold: reading.tellsFigures ? time : former?.lastTold
         )
         if let position { servers[position] = new } else { servers.append(new) }
@@ -125,6 +131,7 @@ struct RecordedServers: Sendable {
     private func counters(
         of server: RecordedServer?,
         after reading: ServerReading,
+        _ listed: Set<String>,
         _ departed: [String: RecordedServer.Departed],
         _ time: UInt64
     ) -> [RecordedServer.CounterKey: Counter] {
@@ -132,8 +139,11 @@ struct RecordedServers: Sendable {
         var result = server?.counters ?? [:]
         let present = Set(reading.models.map(\.model))
         let known = server?.knownModels ?? []
+        // Models come and go all day: what counts that would always be 1 if it went with them.
+        let keepsLoads = result.keys.count { $0.figure == .modelLoads } <= limit
         result = result.filter { key, _ in
             present.contains(key.model) || key.model.map { departed[$0] != nil } ?? true
+                || keepsLoads && key.figure.row.isCountedByPolls
         }
         for model in reading.models {
             for element in model.figures.elements where element.figure.row.kind.isCounter {
@@ -150,7 +160,36 @@ struct RecordedServers: Sendable {
                 result[key] = Counter(parts, now: time, unseenSince: server?.lastTold ?? unseenSince)
             }
         }
+        if reading.modelsLoaded != nil { countLoads(&result, of: server, after: reading, listed, time) }
         return result
+    }
+
+    /// Counts the models that have come and gone since a server that lists what is in its memory last told.
+    private func countLoads(
+        _ counters: inout [RecordedServer.CounterKey: Counter],
+        of server: RecordedServer?,
+        after reading: ServerReading,
+        _ listed: Set<String>,
+        _ time: UInt64
+    ) {
+        func count(_ figure: Figure, of model: String, isOneMore: Bool) {
+            let key = RecordedServer.CounterKey(model: model, figure: figure)
+            let start = server?.lastTold ?? time
+            var counter =
+                counters[key]
+                ?? Counter([Counter.Part(replica: "", value: .int(0), start: start)], now: time, unseenSince: start)
+            if isOneMore { counter?.countOneMore(now: time) }
+            counters[key] = counter
+        }
+        for model in reading.models.compactMap(\.model) {
+            let isNew = server?.lastTold != nil && server?.listed.contains(model) == false
+            count(.modelLoads, of: model, isOneMore: isNew)
+            count(.modelUnloads, of: model, isOneMore: false)
+        }
+        for model in server?.listed.subtracting(listed) ?? []
+        where counters[RecordedServer.CounterKey(model: model, figure: .modelLoads)] != nil {
+            count(.modelUnloads, of: model, isOneMore: true)
+        }
     }
 
     private func takeOverflow(from reading: inout ServerReading) -> Figures? {

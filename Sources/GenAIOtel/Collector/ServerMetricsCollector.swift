@@ -1,5 +1,6 @@
 // The heart of the package: what request handlers write to and exporters read from.
 
+import GPUPoller
 import GenAISupport
 
 /// Holds the current values of all metrics.
@@ -16,6 +17,7 @@ public final class ServerMetricsCollector: Sendable {
         var kvCacheUsage: SeriesTable<String, Double>
         var requests: RequestStore
         var recorded: RecordedServers
+        var gpus: RecordedGPUs
 
         /// What the application has set and what is tracked are apart, so that setting a count can't upset the tracking.
         var totalRunning: Int { requestsRunning.addingAsCount(requests.running) }
@@ -29,7 +31,8 @@ public final class ServerMetricsCollector: Sendable {
                 requestsWaiting: totalWaiting,
                 requestsMax: requestsMax,
                 requests: requests.values,
-                servers: recorded.servers
+                servers: recorded.servers,
+                gpus: gpus.gpus
             )
         }
     }
@@ -46,8 +49,15 @@ public final class ServerMetricsCollector: Sendable {
     /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
     package let startTime: UInt64
 
-    /// - Parameter cardinalityLimit: how many models each metric tells apart; at least 1.
-    package init(cardinalityLimit: Int, log: Log, timeSource: any TimeSource = SystemTimeSource()) {
+    /// - Parameters:
+    ///   - cardinalityLimit: how many models each metric tells apart; at least 1.
+    ///   - exponentialHistograms: whether tracked requests are counted in exponential buckets too.
+    package init(
+        cardinalityLimit: Int,
+        exponentialHistograms: Bool = false,
+        log: Log,
+        timeSource: any TimeSource = SystemTimeSource()
+    ) {
         self.timeSource = timeSource
         nanoseconds = timeSource.monotonicClock
         startTime = timeSource.unixNanoseconds
@@ -56,8 +66,9 @@ public final class ServerMetricsCollector: Sendable {
         state = Locked(
             State(
                 kvCacheUsage: SeriesTable(limit: cardinalityLimit),
-                requests: RequestStore(limit: cardinalityLimit),
-                recorded: RecordedServers(limit: cardinalityLimit, processStart: startTime)
+                requests: RequestStore(limit: cardinalityLimit, isExponential: exponentialHistograms),
+                recorded: RecordedServers(limit: cardinalityLimit, processStart: startTime),
+                gpus: RecordedGPUs(limit: cardinalityLimit)
             )
         )
     }
@@ -165,7 +176,9 @@ public final class ServerMetricsCollector: Sendable {
     /// ```
     public func record(_ reading: ServerReading) {
         let reading = reading.sanitized()
-        let isWithinLimit = changeRecorded { $0.record(reading, at: timeSource.now, time: timeSource.unixNanoseconds) }
+        let isWithinLimit = change(\.recorded) {
+            $0.record(reading, at: timeSource.now, time: timeSource.unixNanoseconds)
+        }
         if !isWithinLimit { cardinality.warn(of: .recorded) }
     }
 
@@ -179,16 +192,50 @@ public final class ServerMetricsCollector: Sendable {
     /// ```
     public func withdraw(_ server: ServerIdentity) {
         let server = server.sanitized()
-        changeRecorded { $0.withdraw(server, time: timeSource.unixNanoseconds) }
+        change(\.recorded) { $0.withdraw(server, time: timeSource.unixNanoseconds) }
+    }
+
+    // MARK: GPUs
+
+    /// The newest reading of every GPU that is there, in the order in which they were first seen.
+    public var gpus: [GPUReading] { state.withLock { $0.gpus.gpus }.filter(\.isPresent).map(\.reading) }
+
+    /// Takes over what was read of a GPU; it replaces the earlier reading of the same one.
+    ///
+    /// `instrument()` connects its own poller to this. An application that reads GPUs by itself calls it too. Texts are cut to
+    /// 256 bytes; a reading without an id is left out. Counters go on where they were if the device begins anew. Thread-safe;
+    /// nobody who sets values waits for it.
+    ///
+    /// ```swift
+    /// var reading = GPUReading(id: "my-card", name: "Accelerator", vendor: "Mine", index: 0)
+    /// reading.utilization = 0.5
+    /// metrics.record(reading)
+    /// ```
+    public func record(_ reading: GPUReading) {
+        guard let reading = reading.sanitized() else { return }
+        let isWithinLimit = change(\.gpus) { $0.record(reading, time: timeSource.unixNanoseconds) }
+        if !isWithinLimit { cardinality.warn(of: .gpus) }
+    }
+
+    /// Takes back what was recorded of a GPU: from now on it has no points. What it counts goes on if it is recorded again.
+    ///
+    /// Unknown GPUs are ignored. Thread-safe.
+    ///
+    /// - Parameter id: its ``GPUReading/id``.
+    public func withdraw(gpu id: String) {
+        change(\.gpus) { $0.withdraw(Attribute.cut(id)) }
     }
 
     /// Makes the new list beside the old one, and exchanges the two in one step.
-    private func changeRecorded<Result>(_ change: (inout RecordedServers) -> Result) -> Result {
+    private func change<List: Sendable, Result>(
+        _ list: WritableKeyPath<State, List>,
+        _ change: (inout List) -> Result
+    ) -> Result {
         recording.withLock { _ in
-            var recorded = state.withLock { $0.recorded }
-            let result = change(&recorded)
+            var changed = state.withLock { $0[keyPath: list] }
+            let result = change(&changed)
             // The old list comes out here, so that it is freed without the lock.
-            state.withLock { swap(&$0.recorded, &recorded) }
+            state.withLock { swap(&$0[keyPath: list], &changed) }
             return result
         }
     }

@@ -10,6 +10,7 @@ struct CollectorValues: Sendable {
     var requestsMax: Int?
     var requests: RequestStore.Values
     var servers: [RecordedServer]
+    var gpus: [RecordedGPU]
 }
 
 /// Builds a snapshot from the collector's values.
@@ -47,8 +48,8 @@ struct SnapshotBuilder {
         }
         return MetricSnapshot(
             time: time,
-            metrics: points.metrics.filter { $0.data.pointCount > 0 },
-            paused: paused.metrics.filter { $0.data.pointCount > 0 }
+            metrics: points.metrics.filter { $0.data.pointCount > 0 } + values.gpus.metrics(at: time),
+            paused: paused.metrics.filter { $0.data.pointCount > 0 } + values.gpus.pausedMetrics(at: time)
         )
     }
 }
@@ -95,6 +96,10 @@ private struct PointTable {
         for (name, departed) in server.departed where server.reading.tellsFigures && departed.isZero(at: now) {
             add(departed.figures, attributes(name))
         }
+        if server.reading.tellsFigures {
+            let keys = server.counters.keys.filter(\.figure.row.isCountedByPolls)
+            for key in keys.sorted(by: { ($0.model ?? "") < ($1.model ?? "") }) { addCounter(key, of: server, time) }
+        }
         if let overflow = server.overflow { add(overflow, attributes(nil) + [.overflow]) }
     }
 
@@ -107,7 +112,10 @@ private struct PointTable {
                 reported.insert(RecordedServer.CounterKey(model: model.model, figure: element.figure))
             }
         }
-        for key in server.counters.keys where !reported.contains(key) { addCounter(key, of: server, time) }
+        for key in server.counters.keys where !reported.contains(key) {
+            let isReported = key.figure.row.isCountedByPolls && server.reading.tellsFigures
+            if !isReported { addCounter(key, of: server, time) }
+        }
     }
 
     private mutating func add(_ gauges: Figures, _ attributes: [Attribute]) {
@@ -122,9 +130,10 @@ private struct PointTable {
 
     private mutating func addCounter(_ key: RecordedServer.CounterKey, of server: RecordedServer, _ time: UInt64) {
         guard let counter = server.counters[key] else { return }
-        var attributes = server.reading.server
-            .pointAttributes("gen_ai.provider.name", "gen_ai.request.model", model: key.model)
-        if let (name, value) = key.figure.row.attribute { attributes.append(Attribute(name, .string(value))) }
+        let row = key.figure.row
+        let names = row.isCountedByPolls ? ("engine", "model") : ("gen_ai.provider.name", "gen_ai.request.model")
+        var attributes = server.reading.server.pointAttributes(names.0, names.1, model: key.model)
+        if let (name, value) = row.attribute { attributes.append(Attribute(name, .string(value))) }
         // The date may have been set back since the reading, or the server's clock be ahead.
         let start = min(counter.start, time)
         switch (counter.value, counter.accumulated) {

@@ -2,6 +2,7 @@
 
 import EnginePoller
 import Foundation
+import GPUPoller
 import OllamaPoller
 
 extension GenAIConfiguration {
@@ -18,6 +19,8 @@ extension GenAIConfiguration {
         let pollsOllama = reader.boolean("GENAI_ENABLE_OLLAMA_SERVER_METRICS") ?? true
         ollama = pollsOllama ? OllamaConfiguration(reading: &reader) : nil
         engines = EngineTarget.targets(reading: &reader)
+        let readsGPUs = reader.boolean("GENAI_ENABLE_GPU_METRICS") ?? true
+        gpus = readsGPUs ? GPUConfiguration(reading: &reader) : nil
         cardinalityLimit = Self.defaultCardinalityLimit
         logLevel = reader.first("GENAI_LOG_LEVEL", "OTEL_LOG_LEVEL") { $0.word($1, Self.logLevels) } ?? .info
         logHandler = Log.standardError
@@ -25,7 +28,9 @@ extension GenAIConfiguration {
             reader.keyValueList("OTEL_RESOURCE_ATTRIBUTES").map { ($0.key, $0.value) },
             uniquingKeysWith: { _, last in last }
         )
-        let attributeName = attributes.removeValue(forKey: "service.name").flatMap { $0.isEmpty ? nil : $0 }
+        let attributeName = attributes.removeValue(forKey: "service.name").flatMap {
+            Resource.saysNothing($0) ? nil : $0
+        }
         resourceAttributes = attributes
         serviceName = reader.text("OTEL_SERVICE_NAME") ?? attributeName ?? Self.defaultServiceName
         warnings = reader.warnings
@@ -63,21 +68,39 @@ extension OTLPConfiguration {
     static let defaultTimeout: Duration = .seconds(10)
     static let defaultEndpoint = URL(string: "http://localhost:4318/v1/metrics")!
 
+    /// Reads the settings from the environment. Never fails: a value that can't be used is ignored.
+    /// ``GenAIConfiguration/init(environment:)`` reads these settings too, and keeps the warnings.
+    ///
+    /// - Parameter environment: variables by name; by default those of this process.
+    public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
+        var reader = EnvironmentReader(environment)
+        self.init(reading: &reader)
+    }
+
     init(reading reader: inout EnvironmentReader) {
         endpoint = Self.endpoint(reading: &reader)
+        `protocol` = Self.transportProtocol(reading: &reader) ?? .httpJSON
         headers = Self.headers(reading: &reader)
+        environmentHeaders = headers
         timeout = reader.otlp("TIMEOUT") { $0.milliseconds($1) } ?? Self.defaultTimeout
         compression = reader.otlp("COMPRESSION") { $0.word($1, ["none": .none, "gzip": .gzip]) } ?? .none
         temporality =
             reader.word("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", Self.temporalities) ?? .cumulative
+        exportsOwnMetrics = reader.boolean("GENAI_EXPORT_OWN_METRICS") ?? false
+        histogramAggregation =
+            reader.word("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", Self.aggregations)
+            ?? .explicitBuckets
         certificateFile = reader.otlp("CERTIFICATE") { $0.text($1) }
         clientCertificateFile = reader.otlp("CLIENT_CERTIFICATE") { $0.text($1) }
         clientKeyFile = reader.otlp("CLIENT_KEY") { $0.text($1) }
-        Self.checkProtocol(reading: &reader)
     }
 
     private static let temporalities: KeyValuePairs<String, Temporality> = [
         "cumulative": .cumulative, "delta": .delta, "lowmemory": .lowMemory,
+    ]
+
+    private static let aggregations: KeyValuePairs<String, HistogramAggregation> = [
+        "explicit_bucket_histogram": .explicitBuckets, "base2_exponential_bucket_histogram": .base2Exponential,
     ]
 
     private static func endpoint(reading reader: inout EnvironmentReader) -> URL {
@@ -91,15 +114,23 @@ extension OTLPConfiguration {
     private static func headers(reading reader: inout EnvironmentReader) -> [String: String] {
         reader.otlp("HEADERS") { reader, name in
             let entries = reader.keyValueList(name)
-            return entries.isEmpty ? nil : Dictionary(entries.map { ($0.key, $0.value) }) { _, last in last }
+            // Names in any case are one header; the last one wins.
+            let last = Dictionary(entries.map { ($0.key.lowercased(), $0) }) { _, last in last }
+            return last.isEmpty ? nil : Dictionary(uniqueKeysWithValues: last.values.map { ($0.key, $0.value) })
         } ?? [:]
     }
 
-    private static func checkProtocol(reading reader: inout EnvironmentReader) {
-        let known: KeyValuePairs = ["http/json": true, "http/protobuf": false, "grpc": false]
-        let _: Bool? = reader.otlp("PROTOCOL") { reader, name in
-            if reader.word(name, known) == false { reader.warn(name, "names a protocol other than http/json") }
-            return reader.text(name) == nil ? nil : true
+    private static func transportProtocol(reading reader: inout EnvironmentReader) -> TransportProtocol? {
+        reader.otlp("PROTOCOL") { reader, name in
+            if reader.text(name)?.lowercased() == "grpc" {
+                reader.warn(
+                    name,
+                    "is \"grpc\", which this package does not speak",
+                    consequence: "http/protobuf is used"
+                )
+                return .httpProtobuf
+            }
+            return reader.word(name, ["http/json": .httpJSON, "http/protobuf": .httpProtobuf])
         }
     }
 }

@@ -13,8 +13,11 @@ extension GenAIConfiguration {
         Self.mend(&result.cardinalityLimit, "cardinalityLimit", atLeast: 1, &result.warnings)
         Self.mend(&result.otlp.outageBufferLimit, "otlp.outageBufferLimit", atLeast: 0, &result.warnings)
         Self.mend(&result.otlp.outageBufferByteLimit, "otlp.outageBufferByteLimit", atLeast: 0, &result.warnings)
+        Self.mend(&result.otlp.maxPointsPerExport, "otlp.maxPointsPerExport", &result.warnings)
+        Self.mend(&result.otlp.maxBytesPerExport, "otlp.maxBytesPerExport", &result.warnings)
         if result.serviceName.isEmpty { result.serviceName = Self.defaultServiceName }
         result.mendHeaders()
+        result.mendResourceAttributes()
         return result
     }
 
@@ -38,20 +41,54 @@ extension GenAIConfiguration {
         number = least
     }
 
+    private static func mend(_ limit: inout Int?, _ name: String, _ warnings: inout [String]) {
+        guard let number = limit, number < 1 else { return }
+        warnings.append("\(name) is \(number), less than 1; exports are not split")
+        limit = nil
+    }
+
+    /// What this package finds out by itself stays if the configuration says nothing: with an empty
+    /// `service.instance.id`, replicas would overwrite each other's series.
+    private mutating func mendResourceAttributes() {
+        let foundOut = Set(Resource.foundOut.keys).union(["service.name"])
+        for key in resourceAttributes.keys.sorted() where foundOut.contains(key) {
+            guard let value = resourceAttributes[key], Resource.saysNothing(value) else { continue }
+            warnings.append("The resource attribute \(key) has no value; the package's own stays")
+            resourceAttributes[key] = nil
+        }
+    }
+
     /// Leaves unusable headers out: a line break in a value would begin another header.
     private mutating func mendHeaders() {
         for (name, value) in otlp.headers where !HTTPHeader.isValid(name: name, value: value) {
             warnings.append("The OTLP header \(quoted(name)) has characters that HTTP forbids; it is not sent")
             otlp.headers[name] = nil
         }
-        for name in otlp.headers.keys where Self.reservedHeaders.contains(name.lowercased()) {
+        for name in otlp.headers.keys where OTLPConfiguration.reservedHeaders.contains(name.lowercased()) {
             warnings.append("The OTLP header \(quoted(name)) is set by the exporter itself; yours is not sent")
             otlp.headers[name] = nil
         }
+        mendHeaderNames()
+    }
+
+    /// Keeps one header of each name, whatever the case of its letters: what was set in code wins over the environment.
+    private mutating func mendHeaderNames() {
+        for (_, names) in Dictionary(grouping: otlp.headers.keys.sorted(), by: { $0.lowercased() })
+        where names.count > 1 {
+            let own = names.filter { otlp.headers[$0] != otlp.environmentHeaders[$0] }
+            for name in names where name != own.last ?? names.last { otlp.headers[name] = nil }
+        }
+    }
+}
+
+extension OTLPConfiguration {
+    /// Whether a header can be sent, and is not one that the exporter sets itself.
+    static func isUsableHeader(_ name: String, _ value: String) -> Bool {
+        HTTPHeader.isValid(name: name, value: value) && !reservedHeaders.contains(name.lowercased())
     }
 
     /// Headers that tell the receiver how to read the request.
-    private static let reservedHeaders: Set = [
+    static let reservedHeaders: Set = [
         "connection", "content-encoding", "content-length", "content-type", "expect", "host", "transfer-encoding",
     ]
 }

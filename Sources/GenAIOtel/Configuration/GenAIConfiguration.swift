@@ -2,6 +2,7 @@
 
 import EnginePoller
 import Foundation
+import GPUPoller
 import OllamaPoller
 
 /// The settings of ``instrument(_:)``.
@@ -52,6 +53,10 @@ public struct GenAIConfiguration: Sendable {
 
     /// Servers that the application reads itself, polled like the built-in ones.
     public var sources: [any ServerMetricsSource] = []
+
+    /// How this machine's GPUs are read; nil for not at all. `GENAI_ENABLE_GPU_METRICS`, default true, and the variables that
+    /// ``GPUConfiguration`` names. Where there is no GPU, nothing is reported.
+    public var gpus: GPUConfiguration?
 
     /// The most models that each metric distinguishes, at least 1. Further ones share one point. Default 2000.
     public var cardinalityLimit: Int

@@ -21,9 +21,10 @@ struct ConsoleExporter: SnapshotExporter {
 
     var requestsSent: Int { 0 }
 
-    func encode(_ snapshot: MetricSnapshot, number: Int) -> Export? {
+    func encode(_ snapshot: MetricSnapshot, number: Int) -> EncodedSnapshot {
         let text = Self.text(snapshot, serviceName: serviceName)
-        return Export(number: number, time: snapshot.time, body: Array(text.utf8), points: snapshot.pointCount)
+        let export = Export(number: number, time: snapshot.time, body: Array(text.utf8), points: snapshot.pointCount)
+        return EncodedSnapshot(exports: [export])
     }
 
     /// A block is one write, so that the application's output does not interrupt it.
@@ -50,8 +51,9 @@ struct ConsoleExporter: SnapshotExporter {
 
     private static func lines(_ data: MetricData) -> [([Attribute], String)] {
         switch data {
-        case .gauge(let points), .sum(let points, _): points.map { ($0.attributes, value($0.value)) }
-        case .histogram(let points, _): points.map { ($0.attributes, value($0)) }
+        case .gauge(let points), .sum(let points, _), .upDownSum(let points):
+            points.map { ($0.attributes, value($0.value)) }
+        case .histogram(let points, _), .exponentialHistogram(let points, _): points.map { ($0.attributes, value($0)) }
         }
     }
 

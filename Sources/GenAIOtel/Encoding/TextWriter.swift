@@ -1,6 +1,6 @@
 // The output of encoders: memory of a fixed size, so that a token costs a comparison and a copy.
 
-/// Appends UTF-8 text to memory that was reserved for all of it.
+/// Appends UTF-8 text, or other bytes, to memory that was reserved for all of it.
 ///
 /// What does not fit is only counted; ``bytes(capacity:_:)`` then starts over with the counted size. This is much
 /// faster than a growing array, which checks at each token whether it is shared and has room.
@@ -76,6 +76,23 @@ extension TextWriter {
             (start + count).update(from: source, count: bytes.count)
         }
         count += bytes.count
+    }
+
+    /// Appends the eight bytes of a number, the lowest first.
+    @inline(__always)
+    mutating func append(littleEndian value: UInt64) {
+        if memory.count - count >= 8, let start = memory.baseAddress {
+            UnsafeMutableRawPointer(start + count).storeBytes(of: value.littleEndian, as: UInt64.self)
+        }
+        count += 8
+    }
+
+    /// Leaves out bytes that ``fill(at:_:)`` writes later.
+    mutating func skip(_ length: Int) { count += length }
+
+    /// Writes bytes that were left out.
+    mutating func fill(at position: Int, _ byte: UInt8) {
+        if position < memory.count { memory[position] = byte }
     }
 
     /// Appends a part of the earlier text again.

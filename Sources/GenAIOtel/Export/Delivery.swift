@@ -43,14 +43,12 @@ final class Delivery: Sendable {
 
     /// Encodes a snapshot on the calling thread and keeps it until it is delivered. Does not block.
     func accept(_ snapshot: MetricSnapshot, number: Int) {
-        do {
-            guard let export = try exporter.encode(snapshot, number: number) else {
-                return state.mutate { $0.queue.skip(number) }
-            }
-            update { $0.add(export) }
-        } catch {
-            state.mutate { $0.queue.reject(number, points: error.points) }
+        let encoded = exporter.encode(snapshot, number: number)
+        guard !encoded.exports.isEmpty || encoded.pointsTooLarge > 0 else {
+            return state.mutate { $0.queue.skip(number) }
         }
+        if encoded.pointsTooLarge > 0 { state.mutate { $0.queue.reject(number, points: encoded.pointsTooLarge) } }
+        update { $0.add(encoded.exports) }
     }
 
     /// Delivers the waiting exports on the calling thread, oldest first, up to the first that can't be delivered.

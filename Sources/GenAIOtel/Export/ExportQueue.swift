@@ -54,13 +54,13 @@ struct ExportQueue: Sendable {
         return lastNumber
     }
 
-    /// Adds the newest export.
+    /// Adds the newest snapshot's exports.
     ///
     /// - Returns: the exports that were dropped for lack of room.
-    mutating func add(_ export: Export) -> [Export] {
-        guard !isClosed else { return fail([export]) }
-        waiting.append(export)
-        byteCount += export.body.count
+    mutating func add(_ exports: [Export]) -> [Export] {
+        guard !isClosed else { return fail(exports) }
+        waiting += exports
+        byteCount += exports.reduce(0) { $0 + $1.body.count }
         return trim()
     }
 
@@ -99,14 +99,15 @@ struct ExportQueue: Sendable {
         switch outcome {
         case .delivered(let rejectedPoints):
             counts.countDelivered(points: export.points, rejected: rejectedPoints)
-            answer(export.number, true)
+            // Only with its last part is a snapshot delivered.
+            if waiting.first?.number != export.number { answer(export.number, true) }
             return []
         case .refused:
             _ = fail([export])
             return []
         case .undelivered:
             let canBeKept = !isClosed && limits.exports > 0 && export.body.count <= limits.bytes
-            guard canBeKept else { return fail([export]) }
+            guard canBeKept else { return fail([export] + removeUnkept(export.number)) }
             waiting.insert(export, at: 0)
             byteCount += export.body.count
             return trim()
@@ -166,10 +167,18 @@ struct ExportQueue: Sendable {
         return exports
     }
 
-    /// Drops the oldest exports beyond the limits, but never the newest, which may not have been tried.
+    /// The other parts of a snapshot of which one was not delivered, where none is kept for a second attempt.
+    private mutating func removeUnkept(_ number: Int) -> [Export] {
+        var result: [Export] = []
+        while limits.exports == 0, waiting.first?.number == number { result.append(removeFirst()) }
+        return result
+    }
+
+    /// Drops the oldest exports beyond the limits, but never those of the newest snapshot, which may not have been tried.
     private mutating func trim() -> [Export] {
         var dropped: [Export] = []
-        while waiting.count > max(limits.exports, 1) || (byteCount > limits.bytes && waiting.count > 1) {
+        while waiting.count > max(limits.exports, 1) || byteCount > limits.bytes {
+            guard waiting.first?.number != waiting.last?.number else { break }
             dropped.append(removeFirst())
         }
         return fail(dropped)

@@ -2,7 +2,8 @@
 
 /// Counts of exports since `instrument()`. With several exporters, their sum.
 ///
-/// An export is one snapshot of all metrics. Each is delivered, has failed, waits in the outage buffer or is in flight.
+/// An export is one snapshot of all metrics, or one part of it where ``OTLPConfiguration/maxPointsPerExport`` or
+/// ``OTLPConfiguration/maxBytesPerExport`` split it. Each is delivered, has failed, waits in the outage buffer or is in flight.
 ///
 /// ```swift
 /// let statistics = instrumentation.exportStatistics

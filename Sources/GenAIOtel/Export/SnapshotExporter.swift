@@ -11,8 +11,8 @@ protocol SnapshotExporter: Sendable {
     /// Requests sent so far, repetitions included.
     var requestsSent: Int { get }
 
-    /// The encoded snapshot; nil if there is nothing to send. Does not block.
-    func encode(_ snapshot: MetricSnapshot, number: Int) throws(ExportTooLarge) -> Export?
+    /// The encoded snapshot, in one or more requests' worth; none if there is nothing to send. Does not block.
+    func encode(_ snapshot: MetricSnapshot, number: Int) -> EncodedSnapshot
 
     /// Delivers an export. Blocks until it is delivered or has failed, until the deadline or the cancellation.
     func send(_ export: Export, deadline: ContinuousClock.Instant, cancellation: Cancellation) -> ExportOutcome
@@ -24,9 +24,16 @@ protocol SnapshotExporter: Sendable {
     func close()
 }
 
-/// One snapshot, encoded.
+/// What there is to send of one snapshot.
+struct EncodedSnapshot: Sendable {
+    var exports: [Export]
+    /// Number of points that are too large for any receiver.
+    var pointsTooLarge = 0
+}
+
+/// One snapshot, or a part of one, encoded.
 struct Export: Sendable, Equatable {
-    /// The snapshot's number, higher than all earlier ones.
+    /// The snapshot's number, higher than that of all earlier ones, and the same for all its parts.
     var number: Int
     /// The snapshot's time, in nanoseconds since 1970-01-01 UTC.
     var time: UInt64
@@ -35,6 +42,8 @@ struct Export: Sendable, Equatable {
     var contentEncoding: String?
     /// Number of points in it.
     var points: Int
+    /// Which part of the snapshot it is, counted from 0; nil if it is all of it.
+    var part: Int?
 }
 
 /// The outcome of an export.
@@ -45,9 +54,4 @@ enum ExportOutcome: Sendable, Equatable {
     case undelivered
     /// The receiver will never accept it.
     case refused
-}
-
-/// The encoded snapshot is too large for any receiver.
-struct ExportTooLarge: Error {
-    var points: Int
 }

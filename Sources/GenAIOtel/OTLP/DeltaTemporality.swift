@@ -7,15 +7,25 @@ import GenAISupport
 /// The snapshot before is kept and subtracted, so the intervals of what is made follow one another without gap or overlap.
 /// One that is given up before the next is made is taken back: the next one then covers its time too.
 struct DeltaTemporality: Sendable {
+    /// What was exported of a series.
+    private struct Exported<Point: Sendable>: Sendable {
+        /// Nil if nothing was.
+        var point: Point?
+        /// Up to when.
+        var time: UInt64
+    }
+
     /// What was exported up to a moment.
     private struct Baseline: Sendable {
         var time: UInt64
-        var numbers: [MetricDescriptor: [[Attribute]: NumberPoint]] = [:]
-        var histograms: [MetricDescriptor: [[Attribute]: HistogramPoint]] = [:]
+        var numbers: [MetricDescriptor: [[Attribute]: Exported<NumberPoint>]] = [:]
+        var histograms: [MetricDescriptor: [[Attribute]: Exported<HistogramPoint>]] = [:]
     }
 
     private var last: Baseline?
     private var beforeLast: Baseline?
+    /// The parts of the last delta, if it was split.
+    private var parts: [MetricSnapshot] = []
     /// Whether the last delta has not been taken back.
     private var canTakeBack = false
 
@@ -25,36 +35,65 @@ struct DeltaTemporality: Sendable {
     mutating func next(_ snapshot: MetricSnapshot) -> MetricSnapshot {
         var baseline = Baseline(time: snapshot.time)
         var metrics: [Metric] = []
-        for metric in snapshot.metrics {
+        for var metric in snapshot.metrics {
             let name = metric.descriptor
             switch metric.data {
-            case .gauge:
-                metrics.append(metric)
+            // Exponential histograms are made of what comes out of here.
+            case .gauge, .upDownSum, .exponentialHistogram: break
             case .sum(let points, _):
                 let earlier = last?.numbers[name] ?? [:]
-                metrics.append(
-                    Metric(name, .sum(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta))
-                )
-                for point in points { baseline.numbers[name, default: [:]][point.attributes] = point }
+                metric.data = .sum(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta)
+                for point in points {
+                    baseline.numbers[name, default: [:]][point.attributes] = Exported(point: point, time: snapshot.time)
+                }
             case .histogram(let points, _):
                 let earlier = last?.histograms[name] ?? [:]
-                metrics.append(
-                    Metric(name, .histogram(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta))
-                )
-                for point in points { baseline.histograms[name, default: [:]][point.attributes] = point }
+                metric.data = .histogram(points.compactMap { delta($0, since: earlier[$0.attributes]) }, .delta)
+                for point in points {
+                    baseline.histograms[name, default: [:]][point.attributes] = Exported(
+                        point: point,
+                        time: snapshot.time
+                    )
+                }
             }
+            metrics.append(metric)
         }
         carryOver(snapshot.paused, to: &baseline)
         (beforeLast, last) = (last, baseline)
         canTakeBack = true
+        parts = []
         return MetricSnapshot(time: snapshot.time, metrics: metrics.filter { $0.data.pointCount > 0 })
     }
 
-    /// Takes back the last delta, if that is the one of the given time.
-    mutating func takeBack(time: UInt64) {
+    /// Remembers how the last delta was split, so that parts of it can be taken back.
+    mutating func keep(parts: [MetricSnapshot]) { self.parts = parts }
+
+    /// Takes back the last delta or one part of it, if that is the one of the given time.
+    mutating func takeBack(time: UInt64, part: Int? = nil) {
         guard canTakeBack, last?.time == time else { return }
-        last = beforeLast
-        canTakeBack = false
+        guard let part else {
+            last = beforeLast
+            canTakeBack = false
+            return
+        }
+        guard parts.indices.contains(part) else { return }
+        for metric in parts[part].metrics {
+            let name = metric.descriptor
+            switch metric.data {
+            case .gauge, .upDownSum: break
+            case .sum(let points, _):
+                for key in points.lazy.map(\.attributes) {
+                    last?.numbers[name]?[key] =
+                        beforeLast?.numbers[name]?[key] ?? Exported(point: nil, time: beforeLast?.time ?? 0)
+                }
+            case .histogram(let points, _), .exponentialHistogram(let points, _):
+                for key in points.lazy.map(\.attributes) {
+                    last?.histograms[name]?[key] =
+                        beforeLast?.histograms[name]?[key] ?? Exported(point: nil, time: beforeLast?.time ?? 0)
+                }
+            }
+        }
+        parts[part].metrics = []
     }
 
     /// What is paused goes on from what was exported of it, however much was counted since.
@@ -62,7 +101,7 @@ struct DeltaTemporality: Sendable {
         for metric in paused {
             let name = metric.descriptor
             switch metric.data {
-            case .gauge: break
+            case .gauge, .upDownSum, .exponentialHistogram: break
             case .sum(let points, _):
                 for point in points {
                     baseline.numbers[name, default: [:]][point.attributes] = last?.numbers[name]?[point.attributes]
@@ -77,8 +116,9 @@ struct DeltaTemporality: Sendable {
     }
 
     /// Nil if nothing was counted. What has started anew since, counts in whole.
-    private func delta(_ point: NumberPoint, since earlier: NumberPoint?) -> NumberPoint? {
-        let earlier = point.accumulated == nil && earlier?.start != point.start ? nil : earlier
+    private func delta(_ point: NumberPoint, since exported: Exported<NumberPoint>?) -> NumberPoint? {
+        let isContinued = point.accumulated != nil || exported?.point?.start == point.start
+        let earlier = isContinued ? exported?.point : nil
         let old = earlier.map { $0.accumulated ?? $0.value }
         let value: NumberValue =
             switch (point.accumulated ?? point.value, old) {
@@ -87,13 +127,13 @@ struct DeltaTemporality: Sendable {
             case (let new, _): new
             }
         guard value != .int(0), value != .double(0) else { return nil }
-        return NumberPoint(point.attributes, value, start: start(point.start, isKnown: earlier != nil))
+        return NumberPoint(point.attributes, value, start: start(point.start, exported?.time, isKnown: earlier != nil))
     }
 
     /// Nil if nothing was counted. What has started anew since, or has other bounds, counts in whole.
-    private func delta(_ point: HistogramPoint, since earlier: HistogramPoint?) -> HistogramPoint? {
+    private func delta(_ point: HistogramPoint, since exported: Exported<HistogramPoint>?) -> HistogramPoint? {
         var result = point.counted
-        let old = earlier?.counted
+        let old = exported?.point?.counted
         let isContinued =
             old.map { old in
                 // What had other bounds for a while has been counted from nothing since.
@@ -102,19 +142,23 @@ struct DeltaTemporality: Sendable {
                     && (point.accumulated != nil || old.start == point.start)
             } ?? false
         result.range = nil
-        result.start = start(point.start, isKnown: isContinued)
+        result.start = start(point.start, exported?.time, isKnown: isContinued)
         if isContinued, let old {
             result.count = result.count.subtractingSaturated(old.count)
             result.sum = max(result.sum - old.sum, 0)
             result.bucketCounts = zip(result.bucketCounts, old.bucketCounts).map { $0.subtractingSaturated($1) }[...]
+            if let buckets = result.exponential, let old = old.exponential {
+                result.exponential = buckets.subtracting(old)
+            }
         }
         return result.count > 0 ? result : nil
     }
 
-    /// A series that was in the last export goes on from there; one that started after it counts from its own start.
-    private func start(_ own: UInt64, isKnown: Bool) -> UInt64 {
+    /// A series goes on from where it was exported last; one that started after that counts from its own start.
+    private func start(_ own: UInt64, _ exported: UInt64?, isKnown: Bool) -> UInt64 {
         guard let last else { return own }
-        return isKnown ? last.time : max(last.time, own)
+        let end = exported ?? last.time
+        return isKnown ? end : max(end, own)
     }
 }
 

@@ -7,9 +7,12 @@ enum OTLPAnswer: Equatable {
     /// Accepted, except for `rejectedPoints`. `message` is the collector's own message, if any.
     case delivered(rejectedPoints: Int, message: String?)
     /// To be sent again, after `delay` if the collector asked for one.
-    case retryable(reason: String, delay: Duration?)
+    case retryable(reason: String, delay: Duration?, errorType: String)
     /// Not accepted, and never will be.
-    case refused(reason: String)
+    case refused(reason: String, errorType: String)
+
+    /// `error.type` of a request without valid credentials.
+    static let unauthorized = "401"
 
     /// - Parameters:
     ///   - now: the date, for a `Retry-After` that is a date.
@@ -22,63 +25,114 @@ enum OTLPAnswer: Equatable {
             switch failure {
             case .timedOut, .cancelled, .connectionRefused, .connectionLost, .hostNotFound,
                 .handshakeFailed, .other:
-                self = .retryable(reason: "\(failure)", delay: nil)
+                self = .retryable(reason: "\(failure)", delay: nil, errorType: failure.errorType)
             case .tlsFailed, .answerTooLarge, .answerEncoded:
-                self = .refused(reason: "\(failure)")
+                self = .refused(reason: "\(failure)", errorType: failure.errorType)
             }
         }
     }
 
     private init(_ response: HTTPResponse, now: Date, _ secrets: Secrets) {
+        let type = (100...599).contains(response.status) ? "\(response.status)" : "_OTHER"
         switch response.status {
         case 200...299:
             self.init(accepted: response, secrets)
         case 429, 502, 503, 504:
             let delay = response.headers["retry-after"].flatMap { RetryAfter.delay($0, now: now) }
-            self = .retryable(reason: "status \(response.status)", delay: delay)
+            self = .retryable(reason: "status \(response.status)", delay: delay, errorType: type)
         case 300...399:
-            self = .refused(reason: "status \(response.status): redirects are not followed")
+            self = .refused(reason: "status \(response.status): redirects are not followed", errorType: type)
         default:
-            self = .refused(reason: "status \(response.status)\(Self.excerpt(of: response, secrets))")
+            self = .refused(reason: "status \(response.status)\(Self.excerpt(of: response, secrets))", errorType: type)
         }
     }
 
+    /// A 2xx: what was sent has arrived, whatever the body says, and is never sent again. Only a web page comes from somebody
+    /// else, for instance a captive portal.
     private init(accepted response: HTTPResponse, _ secrets: Secrets) {
-        let type = response.headers["content-type"]?.lowercased() ?? ""
-        guard !response.body.isEmpty, !type.hasPrefix("application/x-protobuf") else {
-            self = .delivered(rejectedPoints: 0, message: nil)
-            return
-        }
-        let data = Data(response.body)
-        guard let json = try? JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed) else {
-            // Not a collector, but for instance a captive portal's page.
+        guard !Self.isWebPage(response) else {
             self = .refused(
-                reason: "status \(response.status), but not from a collector\(Self.excerpt(of: response, secrets))"
+                reason: "status \(response.status), but not from a collector\(Self.excerpt(of: response, secrets))",
+                errorType: "web_page"
             )
             return
         }
-        let partialSuccess = (json as? [String: Any])?["partialSuccess"] as? [String: Any]
-        let message = partialSuccess?["errorMessage"] as? String
+        let partialSuccess = PartialSuccess(response)
         self = .delivered(
-            rejectedPoints: Self.count(partialSuccess?["rejectedDataPoints"]),
-            message: message?.isEmpty == false ? message.map(secrets.hidden) : nil
+            rejectedPoints: max(partialSuccess.rejectedPoints, 0),
+            message: partialSuccess.message.isEmpty ? nil : secrets.hidden(in: partialSuccess.message)
         )
+    }
+
+    private static func isWebPage(_ response: HTTPResponse) -> Bool {
+        guard let type = response.headers["content-type"], !type.isEmpty else {
+            let start = String(decoding: response.body.prefix(100), as: UTF8.self).trimmed().lowercased()
+            return start.hasPrefix("<!doctype html") || start.hasPrefix("<html")
+        }
+        return ["text/html", "application/xhtml"].contains { type.trimmed().lowercased().hasPrefix($0) }
+    }
+
+    /// What an answer says, for a message: its status message if it is one in protobuf, else the beginning of its body.
+    private static func excerpt(of response: HTTPResponse, _ secrets: Secrets) -> String {
+        guard !response.body.isEmpty else { return "" }
+        let type = response.headers["content-type"].map { quoted(secrets.hidden(in: $0), limit: 50) }
+        // `google.rpc.Status`.
+        let message = response.isProtobuf ? ProtobufReader.text(2, of: response.body.prefix(65_536)) : nil
+        // Hide first, then cut: otherwise half of a secret could remain.
+        let text = secrets.hidden(in: message ?? String(decoding: response.body.prefix(65_536), as: UTF8.self))
+        return " (\(type ?? "no content type"): \(quoted(text)))"
+    }
+}
+
+/// What `ExportMetricsServiceResponse` says of the points that were not taken; nothing if the body is anything else.
+private struct PartialSuccess {
+    var rejectedPoints = 0
+    var message = ""
+
+    init(_ response: HTTPResponse) {
+        if response.isProtobuf {
+            let bytes = ProtobufReader.bytes(1, of: response.body[...]) ?? []
+            rejectedPoints = ProtobufReader.integer(1, of: bytes)
+            message = ProtobufReader.text(2, of: bytes) ?? ""
+        } else {
+            let json = try? JSONSerialization.jsonObject(with: Data(response.body), options: .fragmentsAllowed)
+            let partialSuccess = (json as? [String: Any])?["partialSuccess"] as? [String: Any]
+            rejectedPoints = Self.count(partialSuccess?["rejectedDataPoints"])
+            message = partialSuccess?["errorMessage"] as? String ?? ""
+        }
     }
 
     /// A 64-bit integer, which JSON has as a string or a number; 0 for anything else.
     private static func count(_ value: Any?) -> Int {
         switch value {
         case let text as String: Int(digits: text) ?? 0
-        case let number as NSNumber: max(Int(exactly: number.doubleValue.rounded()) ?? 0, 0)
+        case let number as NSNumber: Int(exactly: number.doubleValue.rounded()) ?? 0
         default: 0
         }
     }
+}
 
-    private static func excerpt(of response: HTTPResponse, _ secrets: Secrets) -> String {
-        guard !response.body.isEmpty else { return "" }
-        let type = response.headers["content-type"].map { quoted(secrets.hidden(in: $0), limit: 50) }
-        // Hide first, then cut: otherwise half of a secret could remain.
-        let text = secrets.hidden(in: String(decoding: response.body.prefix(65_536), as: UTF8.self))
-        return " (\(type ?? "no content type"): \(quoted(text)))"
+extension HTTPResponse {
+    /// Whether the body is protobuf: collectors answer in the encoding of the request, and say in which.
+    fileprivate var isProtobuf: Bool {
+        let type = headers["content-type"]?.trimmed().lowercased() ?? ""
+        return ["application/x-protobuf", "application/protobuf"].contains { type.hasPrefix($0) }
+    }
+}
+
+extension HTTPFailure {
+    /// The attribute `error.type`: one of few words.
+    fileprivate var errorType: String {
+        switch self {
+        case .timedOut: "timeout"
+        case .cancelled: "cancelled"
+        case .connectionRefused: "connection_refused"
+        case .connectionLost: "connection_lost"
+        case .hostNotFound: "host_not_found"
+        case .handshakeFailed, .tlsFailed: "tls"
+        case .answerTooLarge: "answer_too_large"
+        case .answerEncoded: "answer_encoded"
+        case .other: "_OTHER"
+        }
     }
 }

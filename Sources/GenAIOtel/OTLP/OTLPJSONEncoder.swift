@@ -5,21 +5,14 @@
 ///
 /// A pure function of its input: no clock, no I/O.
 package struct OTLPJSONEncoder: Sendable {
-    /// The instrumentation scope of every metric.
-    package static let scopeName = "genai.server"
-
-    /// Resource and scope, which do not change, are encoded once.
+    /// The resource, which does not change, is encoded once.
     private let head: [UInt8]
 
     package init(resource: Resource) {
         head = TextWriter.bytes(capacity: 4_096) { writer in
             writer.append(#"{"resourceMetrics":[{"resource":{"#)
             writer.attributes(resource.attributes)
-            writer.append(#"},"scopeMetrics":[{"scope":{"name":"#)
-            writer.jsonString(Self.scopeName)
-            writer.append(#","version":"#)
-            writer.jsonString(PackageInfo.version)
-            writer.append(#"},"metrics":["#)
+            writer.append(#"},"scopeMetrics":["#)
         }
     }
 
@@ -28,8 +21,16 @@ package struct OTLPJSONEncoder: Sendable {
         let size = head.count + snapshot.metrics.reduce(64) { $0 + Self.estimatedSize($1) }
         return TextWriter.bytes(capacity: size) { writer in
             writer.append(head)
-            writer.list(snapshot.metrics) { $0.metric($1, time: snapshot.time) }
-            writer.append("]}]}]}")
+            writer.list(snapshot.scopes) { writer, scope in
+                writer.append(#"{"scope":{"name":"#)
+                writer.jsonString(scope.scope.name)
+                writer.append(#","version":"#)
+                writer.jsonString(PackageInfo.version)
+                writer.append(#"},"metrics":["#)
+                writer.list(scope.metrics) { $0.metric($1, time: snapshot.time) }
+                writer.append("]}")
+            }
+            writer.append("]}]}")
         }
     }
 
@@ -37,8 +38,10 @@ package struct OTLPJSONEncoder: Sendable {
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points): 512 + 160 * points.count
-        case .sum(let points, _): 512 + 320 * points.count
+        case .sum(let points, _), .upDownSum(let points): 512 + 320 * points.count
         case .histogram(let points, _): points.reduce(512) { $0 + 480 + 40 * $1.bounds.count }
+        case .exponentialHistogram(let points, _):
+            points.reduce(512) { $0 + 640 + 8 * ($1.exponential?.counts.count ?? 0) }
         }
     }
 }
@@ -62,11 +65,21 @@ extension TextWriter {
             self.temporality(temporality)
             append(#","dataPoints":["#)
             numberPoints(points, time)
+        case .upDownSum(let points):
+            append(#","sum":{"#)
+            self.temporality(.cumulative)
+            append(#","dataPoints":["#)
+            numberPoints(points, time)
         case .histogram(let points, let temporality):
             append(#","histogram":{"#)
             self.temporality(temporality)
             append(#","dataPoints":["#)
             histogramPoints(points, time)
+        case .exponentialHistogram(let points, let temporality):
+            append(#","exponentialHistogram":{"#)
+            self.temporality(temporality)
+            append(#","dataPoints":["#)
+            exponentialPoints(points, time)
         }
         append("]}}")
     }
@@ -100,23 +113,51 @@ extension TextWriter {
         var bounds = Repeated<[Double]>()
         list(points) { writer, point in
             writer.beginPoint(point.attributes, times.text(point.start) { $0.times(start: $1, time) })
-            writer.append(#","count":"#)
-            writer.quotedInteger(point.count)
-            writer.append(#","sum":"#)
-            writer.double(point.sum)
+            writer.countAndSum(point)
             writer.append(#","bucketCounts":["#)
             writer.counts(point.bucketCounts)
             writer.append(#"],"explicitBounds":["#)
             writer.append(bounds.text(point.bounds) { writer, bounds in writer.list(bounds) { $0.double($1) } })
             writer.append("]")
-            if let range = point.range {
-                writer.append(#","min":"#)
-                writer.double(range.lowerBound)
-                writer.append(#","max":"#)
-                writer.double(range.upperBound)
-            }
+            writer.range(point)
             writer.append("}")
         }
+    }
+
+    private mutating func exponentialPoints(_ points: [HistogramPoint], _ time: UInt64) {
+        var times = Repeated<UInt64>()
+        list(points) { writer, point in
+            writer.beginPoint(point.attributes, times.text(point.start) { $0.times(start: $1, time) })
+            writer.countAndSum(point)
+            if let buckets = point.exponential {
+                writer.append(#","scale":"#)
+                writer.integer(buckets.scale)
+                writer.append(#","zeroCount":"#)
+                writer.quotedInteger(buckets.zeroCount)
+                writer.append(#","positive":{"offset":"#)
+                writer.integer(buckets.offset)
+                writer.append(#","bucketCounts":["#)
+                writer.counts(buckets.counts)
+                writer.append("]}")
+            }
+            writer.range(point)
+            writer.append("}")
+        }
+    }
+
+    private mutating func countAndSum(_ point: borrowing HistogramPoint) {
+        append(#","count":"#)
+        quotedInteger(point.count)
+        append(#","sum":"#)
+        double(point.sum)
+    }
+
+    private mutating func range(_ point: borrowing HistogramPoint) {
+        guard let range = point.range else { return }
+        append(#","min":"#)
+        double(range.lowerBound)
+        append(#","max":"#)
+        double(range.upperBound)
     }
 
     private mutating func times(start: UInt64, _ time: UInt64) {

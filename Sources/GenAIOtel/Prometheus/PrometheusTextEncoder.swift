@@ -54,8 +54,9 @@ package struct PrometheusTextEncoder: Sendable {
     /// In bytes, rather too many: if there are too few, everything is encoded twice.
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
-        case .gauge(let points), .sum(let points, _): 256 + 160 * points.count
-        case .histogram(let points, _): points.reduce(256) { $0 + 192 * ($1.bounds.count + 3) }
+        case .gauge(let points), .sum(let points, _), .upDownSum(let points): 256 + 160 * points.count
+        case .histogram(let points, _), .exponentialHistogram(let points, _):
+            points.reduce(256) { $0 + 192 * ($1.bounds.count + 3) }
         }
     }
 }
@@ -65,14 +66,15 @@ extension TextWriter {
         let name = PrometheusTextEncoder.prometheusName(metric.descriptor.name)
         let help = metric.descriptor.description
         switch metric.data {
-        case .gauge(let points):
+        case .gauge(let points), .upDownSum(let points):
             header(name, type: "gauge", help: help)
             list(points, separator: "") { $0.sample(name, $1) }
         case .sum(let points, _):
             let name = name + "_total"
             header(name, type: "counter", help: help)
             list(points, separator: "") { $0.sample(name, $1) }
-        case .histogram(let points, _):
+        // The text has no exponential buckets; each point has the others too.
+        case .histogram(let points, _), .exponentialHistogram(let points, _):
             let name = metric.descriptor.unit == "s" ? name + "_seconds" : name
             header(name, type: "histogram", help: help)
             var bounds = BoundTexts()

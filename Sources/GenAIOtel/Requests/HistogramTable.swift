@@ -22,8 +22,11 @@ struct HistogramTable: Sendable {
     private let boundsInNanoseconds: [UInt64]
     private let wordsPerSeries: Int
     private var pages: [[UInt64]] = []
+    /// The same values once more; nil unless they are exported like that.
+    private var exponential: ExponentialTable?
 
-    init(bounds: [Double]) {
+    init(bounds: [Double], isExponential: Bool = false) {
+        exponential = isExponential ? ExponentialTable() : nil
         self.bounds = bounds
         boundsInNanoseconds = bounds.map { UInt64(($0 * 1e9).rounded()) }
         wordsPerSeries = Word.firstBucket + bounds.count + 1
@@ -31,6 +34,7 @@ struct HistogramTable: Sendable {
 
     /// Adds one value to the histogram of a series.
     mutating func record(nanoseconds: UInt64, in series: Int) {
+        exponential?.record(nanoseconds: nanoseconds, in: series)
         let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
         while pages.count <= page {
             pages.append([UInt64](repeating: 0, count: wordsPerSeries * Self.seriesPerPage))
@@ -63,7 +67,7 @@ struct HistogramTable: Sendable {
         let first = place * wordsPerSeries
         let words = pages[page][first..<first + wordsPerSeries]
         guard words[first + Word.count] > 0 else { return nil }
-        return HistogramPoint(
+        var point = HistogramPoint(
             attributes,
             bounds: bounds,
             bucketCounts: words[(first + Word.firstBucket)...],
@@ -72,6 +76,8 @@ struct HistogramTable: Sendable {
             range: Self.seconds(words[first + Word.minimum])...Self.seconds(words[first + Word.maximum]),
             start: start
         )
+        point.exponential = exponential?.buckets(of: series)
+        return point
     }
 
     private static func seconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) / 1e9 }
@@ -80,13 +86,11 @@ struct HistogramTable: Sendable {
 extension HistogramTable {
     // The bounds of the OpenTelemetry semantic conventions for generative AI.
 
-    static let requestDuration = HistogramTable(
-        bounds: [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
-    )
-    static let timeToFirstToken = HistogramTable(
-        bounds: [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
-    )
-    static let timePerOutputToken = HistogramTable(
-        bounds: [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
-    )
+    static let requestDuration = [
+        0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+    ]
+    static let timeToFirstToken = [
+        0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+    ]
+    static let timePerOutputToken = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
 }

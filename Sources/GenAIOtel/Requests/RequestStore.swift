@@ -53,14 +53,22 @@ struct RequestStore: Sendable {
     private var kinds: SeriesTable<Kind, Int?>
     /// The value is the number of requests.
     private var outcomes: SeriesTable<Outcome, Int>
-    private var duration = HistogramTable.requestDuration
-    private var timeToFirstToken = HistogramTable.timeToFirstToken
-    private var timePerOutputToken = HistogramTable.timePerOutputToken
+    private var duration: HistogramTable
+    private var timeToFirstToken: HistogramTable
+    private var timePerOutputToken: HistogramTable
     /// Names of error types, because making one allocates. A program has few of them.
     private var errorTypes: [ObjectIdentifier: String] = [:]
 
-    /// - Parameter limit: the most kinds, and the most outcomes.
-    init(limit: Int) {
+    /// - Parameters:
+    ///   - limit: the most kinds, and the most outcomes.
+    ///   - isExponential: whether values are counted in exponential buckets too.
+    init(limit: Int, isExponential: Bool = false) {
+        func table(_ bounds: [Double]) -> HistogramTable {
+            HistogramTable(bounds: bounds, isExponential: isExponential)
+        }
+        duration = table(HistogramTable.requestDuration)
+        timeToFirstToken = table(HistogramTable.timeToFirstToken)
+        timePerOutputToken = table(HistogramTable.timePerOutputToken)
         kinds = SeriesTable(limit: limit)
         outcomes = SeriesTable(limit: limit)
     }

@@ -26,6 +26,7 @@ package struct MetricSnapshot: Sendable, Equatable {
 package struct Metric: Sendable, Equatable {
     package var descriptor: MetricDescriptor
     package var data: MetricData
+    package var scope = MetricScope.application
 
     package init(_ descriptor: MetricDescriptor, _ data: MetricData) {
         self.descriptor = descriptor
@@ -40,8 +41,41 @@ package struct Metric: Sendable, Equatable {
     /// The points of a gauge or a sum; a histogram has none of these.
     package var points: [NumberPoint] {
         switch data {
-        case .gauge(let points), .sum(let points, _): points
-        case .histogram: []
+        case .gauge(let points), .sum(let points, _), .upDownSum(let points): points
+        case .histogram, .exponentialHistogram: []
+        }
+    }
+}
+
+extension Metric {
+    /// The metric with some of its points.
+    fileprivate func slice(_ range: Range<Int>) -> Metric {
+        var result = self
+        switch data {
+        case .gauge(let points): result.data = .gauge(Array(points[range]))
+        case .sum(let points, let temporality): result.data = .sum(Array(points[range]), temporality)
+        case .upDownSum(let points): result.data = .upDownSum(Array(points[range]))
+        case .histogram(let points, let temporality): result.data = .histogram(Array(points[range]), temporality)
+        case .exponentialHistogram(let points, let temporality):
+            result.data = .exponentialHistogram(Array(points[range]), temporality)
+        }
+        return result
+    }
+}
+
+/// The instrumentation scopes. One scope can't hold two metrics with one name.
+package enum MetricScope: Sendable, CaseIterable {
+    case application
+    /// Histograms with the bounds of polled servers, where those of tracked requests are exponential.
+    case polledServers
+    /// What the exporter tells of itself.
+    case exporter
+
+    package var name: String {
+        switch self {
+        case .application: "genai.server"
+        case .polledServers: "genai.server.polled"
+        case .exporter: "genai.server.exporter"
         }
     }
 }
@@ -51,12 +85,16 @@ package enum MetricData: Sendable, Equatable {
     case gauge([NumberPoint])
     /// A sum that never falls.
     case sum([NumberPoint], Temporality)
+    /// A sum that may fall, which is cumulative in either temporality.
+    case upDownSum([NumberPoint])
     case histogram([HistogramPoint], Temporality)
+    /// Histograms of which the exponential buckets count. Every point has some.
+    case exponentialHistogram([HistogramPoint], Temporality)
 
     package var pointCount: Int {
         switch self {
-        case .gauge(let points), .sum(let points, _): points.count
-        case .histogram(let points, _): points.count
+        case .gauge(let points), .sum(let points, _), .upDownSum(let points): points.count
+        case .histogram(let points, _), .exponentialHistogram(let points, _): points.count
         }
     }
 }
@@ -113,6 +151,8 @@ package struct HistogramPoint: Sendable, Equatable {
     package var start: UInt64
     /// ``NumberPoint/accumulated``.
     package var accumulated: HistogramReading?
+    /// The same values in exponential buckets; nil where nobody has asked for them.
+    package var exponential: ExponentialBuckets?
 
     package init(
         _ attributes: [Attribute],
@@ -130,6 +170,78 @@ package struct HistogramPoint: Sendable, Equatable {
         self.sum = sum
         self.range = range
         self.start = start
+    }
+}
+
+/// How many values fell into each bucket of an exponential histogram (OpenTelemetry metrics data model,
+/// "ExponentialHistogram"). There are no values below zero.
+package struct ExponentialBuckets: Sendable, Equatable {
+    /// The bounds are the powers of 2 to the power of 2 to the power of minus this.
+    package var scale: Int
+    /// The power at the lower bound, exclusive, of the first bucket.
+    package var offset: Int
+    /// At most 160. A slice, as in ``HistogramPoint/bucketCounts``.
+    package var counts: ArraySlice<UInt64>
+    /// Number of values that are 0.
+    package var zeroCount: UInt64
+
+    package init(scale: Int, offset: Int, counts: ArraySlice<UInt64>, zeroCount: UInt64) {
+        self.scale = scale
+        self.offset = offset
+        self.counts = counts
+        self.zeroCount = zeroCount
+    }
+}
+
+extension MetricSnapshot {
+    /// The snapshot in parts of at most so many points, in order.
+    func split(maxPoints: Int) -> [MetricSnapshot] {
+        guard pointCount > maxPoints else { return [self] }
+        var parts: [MetricSnapshot] = []
+        var part = MetricSnapshot(time: time, metrics: [])
+        var room = maxPoints
+        for metric in metrics {
+            var start = 0
+            while start < metric.data.pointCount {
+                let end = min(start + room, metric.data.pointCount)
+                part.metrics.append(metric.slice(start..<end))
+                room -= end - start
+                start = end
+                if room == 0 {
+                    parts.append(part)
+                    part.metrics = []
+                    room = maxPoints
+                }
+            }
+        }
+        return part.metrics.isEmpty ? parts : parts + [part]
+    }
+
+    /// The snapshot with exponential histograms where there are any. The others move to a scope of their own, even where no
+    /// exponential one has their name yet: a metric does not change its kind.
+    package func withExponentialHistograms() -> MetricSnapshot {
+        var result = self
+        result.metrics = metrics.flatMap { metric -> [Metric] in
+            guard metric.scope == .application, case .histogram(let points, let temporality) = metric.data else {
+                return [metric]
+            }
+            let exponential = points.filter { $0.exponential != nil }
+            var explicit = Metric(
+                metric.descriptor,
+                .histogram(points.filter { $0.exponential == nil }, temporality)
+            )
+            explicit.scope = .polledServers
+            return [Metric(metric.descriptor, .exponentialHistogram(exponential, temporality)), explicit]
+                .filter { $0.data.pointCount > 0 }
+        }
+        return result
+    }
+
+    /// The metrics by scope, without empty scopes.
+    var scopes: [(scope: MetricScope, metrics: [Metric])] {
+        guard metrics.contains(where: { $0.scope != .application }) else { return [(.application, metrics)] }
+        return MetricScope.allCases.map { scope in (scope, metrics.filter { $0.scope == scope }) }
+            .filter { !$0.metrics.isEmpty }
     }
 }
 

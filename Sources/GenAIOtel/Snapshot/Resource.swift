@@ -11,8 +11,26 @@ package struct Resource: Sendable, Equatable {
         self.attributes = attributes.map { Attribute($0.key, $0.value) }.sorted { $0.key < $1.key }
     }
 
-    /// The package's own attributes and those of the configuration, which win.
+    /// The package's own attributes and those of the configuration, which win unless they say nothing.
     package init(_ configuration: GenAIConfiguration) {
+        var attributes = Self.foundOut
+        attributes["service.name"] = .string(configuration.serviceName)
+        for (key, value) in configuration.resourceAttributes where !key.isEmpty {
+            if attributes[key] == nil || !Self.saysNothing(value) { attributes[key] = .string(value) }
+        }
+        self.init(attributes)
+    }
+
+    /// Whether a value comes from a variable that was not set: it is empty, or a reference such as `$(NAME)`, which
+    /// Kubernetes leaves as it is if there is no such variable.
+    static func saysNothing(_ value: String) -> Bool {
+        let text = value.trimmed()
+        return text.isEmpty || text.hasPrefix("$(") && text.hasSuffix(")")
+            || text.hasPrefix("${") && text.hasSuffix("}")
+    }
+
+    /// The attributes that this package finds out by itself, all but `service.name`.
+    static var foundOut: [String: AttributeValue] {
         var attributes: [String: AttributeValue] = [
             "service.instance.id": .string(Self.instanceID),
             "telemetry.sdk.name": .string("GenAIOtel"),
@@ -24,9 +42,7 @@ package struct Resource: Sendable, Equatable {
             "process.pid": .int(Int(ProcessInfo.processInfo.processIdentifier)),
         ]
         attributes["host.name"] = HostName.current.map { .string($0) }
-        attributes["service.name"] = .string(configuration.serviceName)
-        for (key, value) in configuration.resourceAttributes where !key.isEmpty { attributes[key] = .string(value) }
-        self.init(attributes)
+        return attributes
     }
 
     /// The value of a text attribute.

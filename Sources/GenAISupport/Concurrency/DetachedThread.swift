@@ -38,7 +38,7 @@ package enum DetachedThread {
     ///
     /// On Linux it writes to a file, because Swift does not see the C function. Foundation is too slow for that: its
     /// first file access takes longer than starting the thread.
-    static func nameCurrent(_ name: String) {
+    package static func nameCurrent(_ name: String) {
         #if canImport(Darwin)
         pthread_setname_np(name)
         #else
@@ -48,6 +48,17 @@ package enum DetachedThread {
         // A failure is ignored: the thread works without a name.
         _ = name.withCString { write(file, $0, strlen($0)) }
         #endif
+    }
+
+    /// Blocks signals on the calling thread, so that the host's signal handlers run on the host's own threads.
+    ///
+    /// Two kinds stay unblocked. Faults, because crash reporters handle them on the faulting thread. And SIGPROF, by
+    /// which Swift's runtime stops threads for a crash report when they block SIGUSR1 and SIGUSR2, as these do.
+    package static func blockHandledSignals() {
+        var signals = sigset_t()
+        sigfillset(&signals)
+        for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF] { sigdelset(&signals, fault) }
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 
     private static func create(_ work: UnsafeMutableRawPointer) -> Bool {

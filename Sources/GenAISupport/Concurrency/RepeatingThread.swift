@@ -113,7 +113,7 @@ package final class RepeatingThread: Sendable {
             // would slow down `instrument()`.
             sched_yield()
             DetachedThread.nameCurrent(name)
-            blockHandledSignals()
+            DetachedThread.blockHandledSignals()
             takeTurns(run)
             forget(run)
         }
@@ -215,16 +215,5 @@ package final class RepeatingThread: Sendable {
     private func missedIntervals(of interval: Duration, since scheduled: ContinuousClock.Instant) -> Int {
         let late = scheduled.duration(to: timeSource.now)
         return late < interval ? 1 : Int(min(late / interval, 1e9)) + 1
-    }
-
-    /// Blocks signals, so that the host's signal handlers run on the host's own threads.
-    ///
-    /// Two kinds stay unblocked. Faults, because crash reporters handle them on the faulting thread. And SIGPROF, by
-    /// which Swift's runtime stops threads for a crash report when they block SIGUSR1 and SIGUSR2, as these do.
-    private func blockHandledSignals() {
-        var signals = sigset_t()
-        sigfillset(&signals)
-        for fault in [SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF] { sigdelset(&signals, fault) }
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 }

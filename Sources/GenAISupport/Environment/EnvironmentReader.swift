@@ -15,8 +15,8 @@ package struct EnvironmentReader {
     }
 
     /// Adds a warning that the value of a variable can't be used.
-    package mutating func warn(_ name: String, _ problem: String) {
-        warnings.append("\(name) \(problem); it is ignored")
+    package mutating func warn(_ name: String, _ problem: String, consequence: String = "it is ignored") {
+        warnings.append("\(name) \(problem); \(consequence)")
     }
 
     /// The value without surrounding white space; nil if it is unset or empty.
@@ -74,9 +74,9 @@ package struct EnvironmentReader {
         return nil
     }
 
-    /// The parts of a comma-separated list, trimmed, without empty ones.
-    package func list(_ name: String) -> [String] {
-        (text(name) ?? "").split(separator: ",")
+    /// The parts of a list, by default a comma-separated one, trimmed, without empty ones.
+    package func list(_ name: String, isSeparator: (Character) -> Bool = { $0 == "," }) -> [String] {
+        (text(name) ?? "").split(whereSeparator: isSeparator)
             .map { $0.trimmed() }
             .filter { !$0.isEmpty }
     }

@@ -18,8 +18,37 @@ package struct HTTPEndpoint: Sendable, Hashable {
 
     /// Takes an absolute http or https URL with a host; throws ``Invalid`` otherwise.
     package init(_ text: String) throws {
+        try Self.checkShape(text)
         guard let parts = URLComponents(string: text) else { throw Invalid.notAURL }
         try self.init(parts)
+    }
+
+    /// Refuses what a URL parser takes, but nobody can have meant: several URLs in one text, or a password with an unescaped
+    /// `/`, `?` or `#`. In `http://me:12/s3cret@host` the host would be `me`, and the path, which is logged and sent there,
+    /// the rest of the password.
+    private static func checkShape(_ text: String) throws {
+        guard !text.unicodeScalars.contains(where: \.isBlankOrControl) else { throw Invalid.blank }
+        guard let scheme = text.range(of: "://") else { return }
+        let rest = text[scheme.upperBound...]
+        let authority = rest.prefix { !"/?#".contains($0) }
+        let others = rest[authority.endIndex...]
+        guard !others.contains("@") else { throw Invalid.userInfo }
+        // A query may well hold a URL, and is never logged.
+        guard !rest.prefix(while: { $0 != "?" && $0 != "#" }).contains("://") else { throw Invalid.secondURL }
+        let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+        if ["$(", "${", "{{"].contains(where: { host.contains($0) || others.contains($0) }) { throw Invalid.reference }
+    }
+
+    /// Whether a host is a name or an address, brackets included. Names beyond ASCII are left to the resolver.
+    private static func isPossible(host: String) -> Bool {
+        let isAddress = host.hasPrefix("[") && host.hasSuffix("]") || host.contains(":")
+        return host.unicodeScalars.allSatisfy { scalar in
+            switch scalar {
+            case "a"..."z", "A"..."Z", "0"..."9", ".", "-", "_", "~": true
+            case "[", "]", ":", "%": isAddress
+            default: scalar.value > 0x7F
+            }
+        }
     }
 
     private init(_ given: URLComponents) throws {
@@ -28,6 +57,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
             throw Invalid.scheme
         }
         guard let host = parts.host, !host.isEmpty else { throw Invalid.host }
+        guard Self.isPossible(host: host) else { throw Invalid.hostName }
         if let port = parts.port, !(1...65535).contains(port) { throw Invalid.port }
         parts.scheme = scheme
         parts.fragment = nil
@@ -99,17 +129,27 @@ package struct HTTPEndpoint: Sendable, Hashable {
 
     /// Why a text is not a usable endpoint.
     package enum Invalid: Error, CustomStringConvertible {
-        case notAURL, scheme, host, port
+        case notAURL, scheme, host, hostName, port, blank, secondURL, userInfo, reference
 
         package var description: String {
             switch self {
             case .notAURL: "is not a URL"
             case .scheme: "does not begin with http:// or https://"
             case .host: "has no host"
+            case .hostName: "has a host with characters that no host has"
             case .port: "has a port outside 1 to 65535"
+            case .blank: "has a blank or a control character"
+            case .secondURL: "has a second URL in its path"
+            case .userInfo:
+                "has an @ after its host: a password's / ? # , ; are written %2F %3F %23 %2C %3B, and any other @ is %40"
+            case .reference: "refers to a variable that was not replaced, such as $(NAME)"
             }
         }
     }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isBlankOrControl: Bool { properties.isWhitespace || properties.generalCategory == .control }
 }
 
 extension HTTPEndpoint: CustomStringConvertible {

@@ -8,6 +8,9 @@ package struct HTTPRequest: Sendable {
     package var endpoint: HTTPEndpoint
     package var headers: [HTTPHeader]
     package var body: Data?
+    /// Whether a status of 2xx is all that matters: then an answer whose body is too large, encoded or broken off is a
+    /// success without a body, with ``HTTPResponse/bodyFailure``. Otherwise it is a failure.
+    package var isAnsweredByStatus = false
 
     package init(method: String = "GET", endpoint: HTTPEndpoint, headers: [HTTPHeader] = [], body: Data? = nil) {
         self.method = method
@@ -54,6 +57,8 @@ package struct HTTPResponse: Sendable {
     /// Names in lower case.
     package var headers: [String: String]
     package var body: [UInt8]
+    /// Why the body is missing; nil unless ``HTTPRequest/isAnsweredByStatus``.
+    package var bodyFailure: HTTPFailure?
 
     package init(status: Int, headers: [String: String] = [:], body: [UInt8] = []) {
         self.status = status
@@ -61,12 +66,39 @@ package struct HTTPResponse: Sendable {
         self.body = body
     }
 
-    /// The body's `Content-Encoding`; nil if it is not encoded.
+    /// What the body is compressed or encrypted with, by its `Content-Encoding`; nil if it can be read as it is.
+    ///
+    /// Any other word is none: servers write `none`, `utf-8`, `plain` and the like there.
     var contentCoding: String? {
-        guard let coding = headers["content-encoding"], !["", "identity"].contains(coding.lowercased()) else {
-            return nil
-        }
-        return coding
+        (headers["content-encoding"] ?? "").split { $0 == "," || $0 == ";" }
+            .map { $0.trimmed().lowercased() }
+            .first(where: Self.codings.contains)
+    }
+
+    /// Whether URLSession hands the body over. On Linux it gives up at a word that it does not know.
+    var isReadByURLSession: Bool {
+        #if os(Linux)
+        ["", "identity", "none"].contains(headers["content-encoding"]?.lowercased() ?? "")
+        #else
+        true
+        #endif
+    }
+
+    private static let codings: Set = [
+        "gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "bzip2", "x-bzip2", "lzma", "xz", "lz4",
+        "snappy", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm",
+    ]
+}
+
+extension Result where Success == HTTPResponse, Failure == HTTPFailure {
+    /// The result of a request of which at least `head` has arrived.
+    func considering(_ head: HTTPResponse?, of request: HTTPRequest) -> Self {
+        guard case .failure(let failure) = self, request.isAnsweredByStatus,
+            let head, (200...299).contains(head.status)
+        else { return self }
+        var response = HTTPResponse(status: head.status, headers: head.headers)
+        response.bodyFailure = failure
+        return .success(response)
     }
 }
 
@@ -88,10 +120,13 @@ package enum HTTPFailure: Error, Sendable, Equatable {
     case tlsFailed
     /// The answer is larger than `limit` bytes.
     case answerTooLarge(limit: Int)
-    /// The answer is compressed although `identity` was asked for.
+    /// The answer is encoded in this way, a known one or ``unknownCoding``, although `identity` was asked for.
     case answerEncoded(String)
     /// Anything else, with the client's error code.
     case other(String)
+
+    /// Instead of the server's word, which may be any text.
+    static let unknownCoding = "in an unknown way"
 }
 
 extension HTTPFailure: CustomStringConvertible {
@@ -105,12 +140,8 @@ extension HTTPFailure: CustomStringConvertible {
         case .handshakeFailed: "TLS handshake failed"
         case .tlsFailed: "certificate not accepted"
         case .answerTooLarge(let limit): "answer larger than \(limit) bytes"
-        case .answerEncoded(let coding):
-            "answer is encoded (\(Self.codings.contains(coding) ? coding : "in an unknown way")) although that was not asked for"
+        case .answerEncoded(let coding): "answer is encoded (\(coding)) although that was not asked for"
         case .other(let code): "request failed (\(code))"
         }
     }
-
-    /// The names that may be logged. Others are arbitrary text from the server.
-    private static let codings: Set = ["gzip", "x-gzip", "deflate", "br", "zstd", "compress"]
 }

@@ -23,8 +23,10 @@ package enum HTTPTransports {
     package static let answerLimit = 4 * 1024 * 1024
 
     /// For polls of Ollama: URLSession, and libcurl where that falls short. Costs nothing before the first request.
-    package static func urlSessionFirst(userAgent: String) -> any HTTPTransport {
-        ChosenTransport(.urlSession, userAgent: userAgent)
+    ///
+    /// - Parameter tls: files that have passed ``check(_:)``. A request fails where they can't be honoured.
+    package static func urlSessionFirst(userAgent: String, checked tls: TLSFiles = TLSFiles()) -> any HTTPTransport {
+        ChosenTransport(.urlSession, userAgent: userAgent, tls: tls)
     }
 
     /// For exports and polls of engines: libcurl, which has the strictest limits, or URLSession if there is no libcurl.
@@ -32,20 +34,22 @@ package enum HTTPTransports {
     ///
     /// Throws ``TLSFiles/Unusable`` if certificate files can't be honoured: trust must not be weaker than configured.
     package static func libcurlFirst(userAgent: String, tls: TLSFiles) throws -> any HTTPTransport {
-        if !tls.isEmpty {
-            try tls.validate()
-            guard libcurl(userAgent, tls) != nil else {
-                throw TLSFiles.Unusable(
-                    description: "certificate files need libcurl, which is not available"
-                )
-            }
-        }
-        return ChosenTransport(.libcurl, userAgent: userAgent, tls: tls)
+        try check(tls)
+        return libcurlFirst(userAgent: userAgent, checked: tls)
     }
 
-    /// The same without certificate files.
-    package static func libcurlFirst(userAgent: String) -> any HTTPTransport {
-        ChosenTransport(.libcurl, userAgent: userAgent)
+    /// The same with files that have passed ``check(_:)``. A request fails where they can't be honoured.
+    package static func libcurlFirst(userAgent: String, checked tls: TLSFiles = TLSFiles()) -> any HTTPTransport {
+        ChosenTransport(.libcurl, userAgent: userAgent, tls: tls)
+    }
+
+    /// Throws ``TLSFiles/Unusable`` if certificate files can't be honoured. Reads them.
+    package static func check(_ tls: TLSFiles) throws(TLSFiles.Unusable) {
+        guard !tls.isEmpty else { return }
+        try tls.validate()
+        guard libcurl("", tls) != nil else {
+            throw TLSFiles.Unusable(description: "certificate files need libcurl, which is not available")
+        }
     }
 
     /// Keeps TLS usable until the process has ended. For code that sends at exit; to be called before TLS is used.
@@ -66,7 +70,8 @@ package enum HTTPTransports {
 /// If URLSession is preferred, libcurl takes over where URLSession on Linux falls short:
 /// - IPv6 literals, which it refuses;
 /// - https: it continues a TLS handshake that was given up, which can crash a process that exits meanwhile;
-/// - after a request that had to be given up, because URLSession does not limit memory.
+/// - after a request that had to be given up, because URLSession does not limit memory;
+/// - an answer with a `Content-Encoding` that is none, which it does not hand over.
 ///
 /// Clients are made by the first request, on its thread, because loading libcurl and its TLS library takes
 /// milliseconds.
@@ -76,6 +81,8 @@ private final class ChosenTransport: HTTPTransport {
     private struct State: Sendable {
         var urlSession: URLSessionTransport?
         var libcurl: (any HTTPTransport)?
+        /// Whether an answer has come that URLSession does not hand over.
+        var hasUnreadable = false
         var isClosed = false
     }
 
@@ -100,14 +107,31 @@ private final class ChosenTransport: HTTPTransport {
         cancellation: Cancellation
     ) -> Result<HTTPResponse, HTTPFailure> {
         let deadline = ContinuousClock.now + timeout
-        guard let client = client(for: request.endpoint) else { return .failure(.cancelled) }
-        let result = client.send(request, timeout: timeout, cancellation: cancellation)
+        let result = exchange(request, until: deadline, cancellation)
         guard case .success(let answer) = result, request.method == "GET", Self.redirects.contains(answer.status),
             let endpoint = answer.headers["location"].flatMap(request.endpoint.redirected)
         else { return result }
         var second = request
         second.endpoint = endpoint
-        return client.send(second, timeout: ContinuousClock.now.duration(to: deadline), cancellation: cancellation)
+        return exchange(second, until: deadline, cancellation)
+    }
+
+    private func exchange(
+        _ request: HTTPRequest,
+        until deadline: ContinuousClock.Instant,
+        _ cancellation: Cancellation
+    ) -> Result<HTTPResponse, HTTPFailure> {
+        func send(_ client: any HTTPTransport) -> Result<HTTPResponse, HTTPFailure> {
+            client.send(request, timeout: ContinuousClock.now.duration(to: deadline), cancellation: cancellation)
+        }
+        let result = client(for: request.endpoint).flatMap(send)
+        guard case .failure(.answerEncoded(HTTPFailure.unknownCoding)) = result else { return result }
+        state.withLock { $0.hasUnreadable = true }
+        // A POST must not be sent twice.
+        guard request.method == "GET", case .success(let other) = client(for: request.endpoint),
+            !(other is URLSessionTransport)
+        else { return result }
+        return send(other)
     }
 
     func close() {
@@ -119,20 +143,23 @@ private final class ChosenTransport: HTTPTransport {
         libcurl?.close()
     }
 
-    /// Nil after ``close()``.
-    private func client(for endpoint: HTTPEndpoint) -> (any HTTPTransport)? {
+    /// Fails after ``close()``, and rather than ignore certificate files.
+    private func client(for endpoint: HTTPEndpoint) -> Result<any HTTPTransport, HTTPFailure> {
         state.withLock { state in
-            guard !state.isClosed else { return nil }
-            let needsLibcurl = endpoint.isIPv6Literal || endpoint.isSecure || state.urlSession?.hasGivenUp == true
+            guard !state.isClosed else { return .failure(.cancelled) }
+            let needsLibcurl =
+                endpoint.isIPv6Literal || endpoint.isSecure || state.urlSession?.hasGivenUp == true
+                || state.hasUnreadable
             if preference == .libcurl || needsLibcurl,
                 let libcurl = state.libcurl ?? HTTPTransports.libcurl(userAgent, tls)
             {
                 state.libcurl = libcurl
-                return libcurl
+                return .success(libcurl)
             }
+            guard tls.isEmpty || !endpoint.isSecure else { return .failure(.tlsFailed) }
             let urlSession = state.urlSession ?? URLSessionTransport(userAgent: userAgent)
             state.urlSession = urlSession
-            return urlSession
+            return .success(urlSession)
         }
     }
 }

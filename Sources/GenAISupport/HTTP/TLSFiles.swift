@@ -3,7 +3,7 @@
 import Foundation
 
 /// Paths of PEM files; nil where none is configured.
-package struct TLSFiles: Sendable, Equatable {
+package struct TLSFiles: Sendable, Hashable {
     /// Certificate authorities to trust instead of the system's.
     package var certificateAuthorities: String?
     /// The client's certificate.
@@ -22,7 +22,7 @@ package struct TLSFiles: Sendable, Equatable {
 
     /// Checks what can be checked without a connection. Throws ``Unusable`` if a file is missing or has other content,
     /// or if a certificate comes without its key.
-    package func validate() throws {
+    package func validate() throws(Unusable) {
         try validate(certificateAuthorities, "certificate authorities", holds: "CERTIFICATE-----")
         try validate(clientCertificate, "client certificate", holds: "CERTIFICATE-----")
         try validate(clientKey, "client key", holds: "PRIVATE KEY-----")
@@ -31,7 +31,7 @@ package struct TLSFiles: Sendable, Equatable {
         }
     }
 
-    private func validate(_ path: String?, _ what: String, holds label: String) throws {
+    private func validate(_ path: String?, _ what: String, holds label: String) throws(Unusable) {
         guard let path else { return }
         guard let text = FileManager.default.contents(atPath: path).map({ String(decoding: $0, as: UTF8.self) }) else {
             throw Unusable(description: "the file of the \(what), \(quoted(path)), can't be read")
@@ -47,7 +47,7 @@ package struct TLSFiles: Sendable, Equatable {
     }
 
     /// Why files can't be used.
-    package struct Unusable: Error, CustomStringConvertible {
+    package struct Unusable: Error, Hashable, CustomStringConvertible {
         package let description: String
     }
 }

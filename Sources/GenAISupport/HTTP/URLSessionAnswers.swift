@@ -91,6 +91,8 @@ final class URLSessionAnswers: NSObject, URLSessionDataDelegate, Sendable {
 final class URLSessionAnswer: Sendable {
     private struct State {
         var hasHead = false
+        /// The answer without its body, also if that is not wanted.
+        var head: HTTPResponse?
         var response: HTTPResponse?
         var result: Result<HTTPResponse, HTTPFailure>?
         var hasEnded = false
@@ -128,6 +130,9 @@ final class URLSessionAnswer: Sendable {
     /// Whether URLSession has taken the head of an answer, and knows whether to go on.
     var hasHead: Bool { state.read { $0.hasHead } }
 
+    /// The status and headers, as soon as they have arrived.
+    var head: HTTPResponse? { state.read { $0.head } }
+
     func noteHead() { state.mutate { $0.hasHead = true } }
 
     /// Whether URLSession has let go of the task.
@@ -144,8 +149,9 @@ final class URLSessionAnswer: Sendable {
             finish(.failure(.connectionLost))
             return false
         }
+        state.mutate { $0.head = response }
         // URLSession would decompress the body without a limit.
-        if let coding = response.contentCoding {
+        if let coding = response.contentCoding ?? (response.isReadByURLSession ? nil : HTTPFailure.unknownCoding) {
             finish(.failure(.answerEncoded(coding)))
             return false
         }

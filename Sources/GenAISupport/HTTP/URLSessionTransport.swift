@@ -78,7 +78,7 @@ package final class URLSessionTransport: HTTPTransport {
                 }
             }
             end(task, answer, of: session, isComplete: (try? result.get()) != nil)
-            return result
+            return result.considering(answer.head, of: request)
         }
     }
 

@@ -37,7 +37,7 @@ public struct LogEntry: Sendable, Equatable {
     public var level: LogLevel
     /// One sentence in plain English.
     public var message: String
-    /// Where the line comes from: `component` (`exporter`, `ollama`, `engines`, ...) and mostly `endpoint`.
+    /// Where the line comes from: `component` (`exporter`, `ollama`, `engines`, `gpus`, ...) and mostly `endpoint`.
     public var metadata: [String: String]
 
     /// Makes a line, for tests of log handlers.

@@ -5,7 +5,7 @@
 /// `ModelReading`.
 package enum Figure: UInt8, CaseIterable, Sendable {
     case kvCacheUsage, kvCacheSize, kvCacheTokens, requestsRunning, requestsWaiting, requestsMax
-    case modelsLoaded, modelVRAM, modelSize, contextLength
+    case modelsLoaded, modelVRAM, modelSize, contextLength, modelLoads, modelUnloads
     case up
     case inputTokens, outputTokens, prefixCacheQueries, prefixCacheHits, preemptions
     case requestsSucceeded, requestsAborted, requestsFailed
@@ -20,6 +20,8 @@ package enum Figure: UInt8, CaseIterable, Sendable {
         /// Whether a model that a reachable server no longer lists reports 0 for a while, so that graphs fall. Otherwise
         /// the figure ends with the model.
         package var isZeroedWhenGone = false
+        /// Whether no server tells it: it is counted from one poll to the next, and has the attributes of the gauges.
+        package var isCountedByPolls = false
         /// What tells this figure from others of the same metric.
         package var attribute: (key: String, value: String)?
     }
@@ -53,6 +55,8 @@ package enum Figure: UInt8, CaseIterable, Sendable {
         case .modelVRAM: Row(metric: .modelVRAM, kind: .count, isZeroedWhenGone: true)
         case .modelSize: Row(metric: .modelSize, kind: .count, isZeroedWhenGone: true)
         case .contextLength: Row(metric: .contextLength, kind: .count, merging: .maximum)
+        case .modelLoads: Row(metric: .modelLoads, kind: .sum, isCountedByPolls: true)
+        case .modelUnloads: Row(metric: .modelUnloads, kind: .sum, isCountedByPolls: true)
         case .up: Row(metric: .up, kind: .count, merging: .maximum)
         case .inputTokens: Row(metric: .tokens, kind: .sum, attribute: ("gen_ai.token.type", "input"))
         case .outputTokens: Row(metric: .tokens, kind: .sum, attribute: ("gen_ai.token.type", "output"))

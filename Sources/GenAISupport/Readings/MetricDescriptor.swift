@@ -65,6 +65,16 @@ extension MetricDescriptor {
         unit: "{token}",
         description: "Longest context of a loaded model"
     )
+    package static let modelLoads = MetricDescriptor(
+        name: "gen_ai.server.model.loads",
+        unit: "{load}",
+        description: "Number of times that a model was loaded into memory"
+    )
+    package static let modelUnloads = MetricDescriptor(
+        name: "gen_ai.server.model.unloads",
+        unit: "{unload}",
+        description: "Number of times that a model was unloaded"
+    )
     package static let up = MetricDescriptor(
         name: "gen_ai.server.up",
         unit: "",

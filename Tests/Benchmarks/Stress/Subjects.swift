@@ -2,6 +2,7 @@
 
 import EnginePoller
 import Foundation
+import GPUPoller
 import GenAIOtel
 import OllamaPoller
 import TestSupport
@@ -44,7 +45,7 @@ final class Subjects: Sendable {
         let handler: @Sendable (LogEntry) -> Void = { _ in link.subjects.withLock { $0 }?.callFromInside() }
         let log = Log(level: .debug, handler: handler)
 
-        var locations = VRAMLocations(environment: ["PATH": slowProgram])
+        var locations = GPULocations(environment: ["PATH": slowProgram])
         locations.nvmlLibraries = []
         ollama = OllamaServerMetricsPoller(
             Self.ollama(servers, isDetected: Bool.random(using: &random)),

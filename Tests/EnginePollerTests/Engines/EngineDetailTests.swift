@@ -16,10 +16,15 @@ struct EngineDetailTests {
         let busy = try #require(decode(.llamaSlots, try Fixture.text("llamacpp-b11549-slots-busy.json")))
         #expect(
             busy.gauges
-                == ModelReading(model: nil, kvCacheUsage: Double(817 + 818) / Double(1024 + 1024) * 100, requestsMax: 2)
+                == ModelReading(
+                    model: nil,
+                    kvCacheUsage: Double(817 + 818) / Double(1024 + 1024) * 100,
+                    requestsRunning: 2,
+                    requestsMax: 2
+                )
         )
         let idle = try #require(decode(.llamaSlots, try Fixture.text("llamacpp-b11549-slots-idle.json")))
-        #expect(idle.gauges == ModelReading(model: nil, kvCacheUsage: 0, requestsMax: 2))
+        #expect(idle.gauges == ModelReading(model: nil, kvCacheUsage: 0, requestsRunning: 0, requestsMax: 2))
         #expect(busy.kvCacheTokens == 817 + 818)
         #expect(busy.kvCacheSize == 2048)
     }
@@ -28,7 +33,10 @@ struct EngineDetailTests {
     func idleSlot() {
         let text =
             #"[{"n_ctx":10,"is_processing":false,"n_prompt_tokens":9},{"n_ctx":10,"is_processing":true,"n_prompt_tokens":5}]"#
-        #expect(decode(.llamaSlots, text)?.gauges == ModelReading(model: nil, kvCacheUsage: 25, requestsMax: 2))
+        #expect(
+            decode(.llamaSlots, text)?.gauges
+                == ModelReading(model: nil, kvCacheUsage: 25, requestsRunning: 1, requestsMax: 2)
+        )
     }
 
     @Test(
@@ -41,7 +49,9 @@ struct EngineDetailTests {
         ]
     )
     func unknownUsage(text: String) {
-        #expect(decode(.llamaSlots, text) == ModelReading(model: nil, requestsMax: 1))
+        let reading = decode(.llamaSlots, text)
+        #expect(reading?.kvCacheUsage == nil && reading?.kvCacheTokens == nil)
+        #expect(reading?.requestsMax == 1)
     }
 
     @Test("slots out of range are clamped")

@@ -183,7 +183,7 @@ struct KnownEnginesTests {
 extension Engine.Formula {
     /// The names of samples and histograms.
     fileprivate var documentedMetrics: [String] {
-        if case .histogram(let names, _) = self { names } else { metrics }
+        if case .histogram(let histograms, _) = self { histograms.map(\.name) } else { metrics }
     }
 }
 

@@ -123,6 +123,9 @@ struct TargetPollingTests {
                 "connection lost"
             ),
             (.flood, "larger than 4194304 bytes"),
+            (.text("no", status: 400), "?model=NAME"),
+            (.response(200, headers: ["Content-Encoding": "gzip"], body: Data([0x1F, 0x8B])), "a proxy compresses it"),
+            (.text("http_request_duration_highr_seconds_count 3.0\n"), "--disable-log-stats"),
         ]
     )
     func failures(answer: LoopbackAnswer, reason: String) throws {
@@ -136,13 +139,60 @@ struct TargetPollingTests {
         #expect(line.contains("http://127.0.0.1:\(server.port)/metrics can't be read"))
     }
 
+    @Test("the hint is that of the engine that was last recognised")
+    func hintOfEngine() throws {
+        let page = Locked(LoopbackAnswer.text("sglang:num_running_reqs 1\n"))
+        let server = try LoopbackServer { _ in page.withLock { $0 } }
+        defer { server.stop() }
+        let bench = try Bench(server.url)
+        defer { bench.target.close() }
+        #expect(try bench.poll().isUp)
+        page.withLock { $0 = .text("no", status: 404) }
+        #expect(try bench.poll().isUp == false)
+        let hint = "(SGLang serves /metrics, and only if it is started with --enable-metrics)"
+        #expect(bench.log.lines(.warning).first?.hasSuffix("HTTP 404 \(hint)") == true)
+    }
+
+    @Test("a page whose Content-Encoding is none is read", arguments: ["none", "utf-8", "", "identity"])
+    func notEncoded(coding: String) throws {
+        let answer = LoopbackAnswer.response(
+            200,
+            headers: ["Content-Encoding": coding],
+            body: Data(Self.vLLMPage.utf8)
+        )
+        let server = try LoopbackServer(always: answer)
+        defer { server.stop() }
+        let bench = try Bench(server.url)
+        defer { bench.target.close() }
+        #expect(try bench.poll().models.first?.requestsRunning == 3)
+    }
+
+    @Test("a page that is redirected to the same host is read, and what is beside it is asked beside it")
+    func redirected() throws {
+        let server = try LoopbackServer { request in
+            switch request.target {
+            case "/llama/metrics": .response(307, headers: ["Location": "/llama/metrics/"])
+            case "/llama/metrics/": .text(Self.llamaPage)
+            case "/llama/slots": .json(Self.slots)
+            case "/llama/v1/models": .json(#"{"data":[{"id":"tiny"}]}"#)
+            default: .response(404)
+            }
+        }
+        defer { server.stop() }
+        let bench = try Bench(server.url + "/llama/metrics")
+        defer { bench.target.close() }
+        let model = try #require(try bench.poll().models.first)
+        #expect(model.model == "tiny" && model.kvCacheUsage == 50 && model.requestsMax == 1)
+        #expect(bench.log.lines(.warning).isEmpty)
+    }
+
     @Test("nobody listening is down")
     func refused() throws {
         let server = try LoopbackServer(always: .close)
         server.stop()
         let bench = try Bench(server.url)
         #expect(try bench.poll().isUp == false)
-        #expect(bench.log.lines(.warning).first?.contains("connection refused") == true)
+        #expect(bench.log.lines(.warning).first?.contains("connection refused (is the engine started") == true)
     }
 
     @Test("one deadline holds for the whole poll, against a server that hangs or drips")

@@ -42,7 +42,9 @@ struct MutationTests {
                 let models = EnginePage(page)?.models ?? []
                 let problem = models.lazy.compactMap(Self.problem).first ?? export.problem(after: models)
                 if let problem {
-                    Issue.record("\(problem) in \(models) from \(String(decoding: page, as: UTF8.self).debugDescription)")
+                    Issue.record(
+                        "\(problem) in \(models) from \(String(decoding: page, as: UTF8.self).debugDescription)"
+                    )
                     return
                 }
             }
@@ -125,7 +127,8 @@ extension MutationTests {
             families[families.count - 1].lines.append(line)
         }
         var result: [[UInt8]] = []
-        let start = families.first { $0.name.starts(with: "process_start".utf8) }?.lines.first.map { $0 + [.lineFeed] } ?? []
+        let start =
+            families.first { $0.name.starts(with: "process_start".utf8) }?.lines.first.map { $0 + [.lineFeed] } ?? []
         for lines in families.map({ $0.lines.flatMap { $0 + [.lineFeed] } }) {
             if let last = result.last, last.count + lines.count < 400 {
                 result[result.count - 1] += lines
@@ -138,7 +141,9 @@ extension MutationTests {
 
     /// The name without what tells the part of a histogram.
     private static func family(_ name: [UInt8]) -> [UInt8] {
-        let suffix = ["_bucket", "_sum", "_count", "_created"].first { name.reversed().starts(with: $0.utf8.reversed()) }
+        let suffix = ["_bucket", "_sum", "_count", "_created"].first {
+            name.reversed().starts(with: $0.utf8.reversed())
+        }
         return name.dropLast(suffix?.utf8.count ?? 0)
     }
 }
@@ -207,6 +212,7 @@ private struct CheckedExport {
                 let former = histograms.updateValue(point, forKey: series)
                 if let former, !point.goesOn(from: former) { return "\(former), then \(point)" }
             }
+        case .upDownSum, .exponentialHistogram: return "no engine has that"
         }
         return nil
     }

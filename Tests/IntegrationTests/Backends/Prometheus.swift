@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A running Prometheus that takes OTLP.
-struct Prometheus {
+struct Prometheus: PromQLServer {
     /// How the metrics' names become series' names.
     enum Names: String {
         /// As Prometheus does it by itself: with a suffix for the unit.
@@ -107,31 +107,4 @@ struct Prometheus {
         try #require(series.count == 1)
         return (series[0]["values"] as? [Any])?.count ?? 0
     }
-
-    private func result(of expression: String, at time: Double? = nil) throws -> [[String: Any]] {
-        let escaped = expression.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
-        return try result(at: "/api/v1/query?query=\(escaped)" + (time.map { "&time=\($0)" } ?? ""))
-    }
-
-    private func result(at path: String) throws -> [[String: Any]] {
-        let response = try get(path)
-        let root = try JSONSerialization.jsonObject(with: Data(response.body)) as? [String: Any]
-        let data = try #require(root?["data"] as? [String: Any], "\(String(decoding: response.body, as: UTF8.self))")
-        return data["result"] as? [[String: Any]] ?? []
-    }
-
-    /// The values that an expression has, by the value of one label.
-    ///
-    /// - Parameter time: in seconds since 1970; without, now.
-    func query(_ expression: String, by label: String = "model", at time: Double? = nil) throws -> [String: Double] {
-        var values: [String: Double] = [:]
-        for series in try result(of: expression, at: time) {
-            let labels = series["metric"] as? [String: String] ?? [:]
-            let value = (series["value"] as? [Any])?.last as? String
-            values[labels[label] ?? ""] = value.flatMap(Double.init)
-        }
-        return values
-    }
-
-    func get(_ path: String) throws -> HTTPResponse { try loopbackRequest("GET", url + path) }
 }

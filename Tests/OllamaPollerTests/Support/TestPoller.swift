@@ -1,6 +1,7 @@
 // A poller with everything around it that a test looks at.
 
 import Foundation
+import GPUPoller
 import TestSupport
 import Testing
 
@@ -18,9 +19,11 @@ final class TestPoller {
         interval: Duration = .seconds(5),
         maxVRAM: Double? = nil,
         timeLimit: Duration = .seconds(20),
-        locations: VRAMLocations = .nowhere
+        locations: GPULocations = .nowhere,
+        processRoot: String = "/nowhere",
+        environment: [String: String] = [:]
     ) throws {
-        var configuration = OllamaConfiguration(environment: [:])
+        var configuration = OllamaConfiguration(environment: environment)
         configuration.url = try #require(URL(string: url))
         configuration.interval = interval
         configuration.maxVRAMGibibytes = maxVRAM
@@ -30,6 +33,8 @@ final class TestPoller {
             timeSource: time,
             timeLimit: timeLimit,
             detector: VRAMDetector(locations: locations),
+            processRoot: processRoot,
+            calls: DriverCalls(),
             onReading: readings.record
         )
     }
@@ -50,10 +55,10 @@ final class TestPoller {
     }
 }
 
-extension VRAMLocations {
+extension GPULocations {
     /// A machine without a GPU.
-    static var nowhere: VRAMLocations {
-        var locations = VRAMLocations(environment: [:])
+    static var nowhere: GPULocations {
+        var locations = GPULocations(environment: [:])
         locations.nvmlLibraries = []
         locations.graphicsCards = "/nowhere"
         locations.memoryInfo = "/nowhere"

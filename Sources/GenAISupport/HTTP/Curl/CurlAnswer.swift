@@ -63,7 +63,7 @@ final class CurlAnswer {
 
     private func fail(_ failure: HTTPFailure) -> Bool {
         self.failure = failure
-        response = HTTPResponse(status: 0)
+        response.body = []
         return false
     }
 }

@@ -57,7 +57,7 @@ final class CurlConnection: @unchecked Sendable {
         let body = request.body.map(CurlBody.init)
         setTarget(request, body)
         return withExtendedLifetime((answer, body)) {
-            transfer(answer, until: deadline, isCancelled: isCancelled)
+            transfer(answer, until: deadline, isCancelled: isCancelled).considering(answer.response, of: request)
         }
     }
 
