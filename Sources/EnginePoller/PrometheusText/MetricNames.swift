@@ -15,8 +15,11 @@ struct MetricNames: Sendable {
 
     /// The names as they were asked for.
     let metrics: [String]
-    private let positions: [ByteKey: Int]
-    private let metricPositions: [String: Int]
+    private let positions: [String: Int]
+    private let bytes: [[UInt8]]
+    /// The positions of the metrics by a hash of their names; of those that have one in common, from it on; -1 is none. Only
+    /// names that were asked for are in it, so that no page can make it slow.
+    private let table: [Int]
     private let prefixes: [[UInt8]]
     private let prefixPositions: [String: Int]
     /// The positions of the prefixes by their first byte: most names have none of them.
@@ -27,8 +30,9 @@ struct MetricNames: Sendable {
     ///   - prefixes: what an engine's names begin with, likewise.
     init(metrics: [String], prefixes: [String]) {
         self.metrics = metrics
-        positions = Self.positions(metrics.map { ByteKey(bytes: Array($0.utf8)) })
-        metricPositions = Self.positions(metrics)
+        positions = Self.positions(metrics)
+        bytes = metrics.map { Array($0.utf8) }
+        table = Self.table(bytes)
         self.prefixes = prefixes.map { Array($0.utf8) }
         prefixPositions = Self.positions(prefixes)
         var byFirst = [[Int]](repeating: [], count: 256)
@@ -42,23 +46,59 @@ struct MetricNames: Sendable {
         Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
+    private static func table(_ names: [[UInt8]]) -> [Int] {
+        // A power of two, mostly empty.
+        var table = [Int](repeating: -1, count: 8 << (Int.bitWidth - names.count.leadingZeroBitCount))
+        for (position, name) in names.enumerated() {
+            var slot = name.withUnsafeBufferPointer { hash($0[...]) } & (table.count - 1)
+            while table[slot] >= 0 { slot = (slot + 1) & (table.count - 1) }
+            table[slot] = position
+        }
+        return table
+    }
+
+    /// Of the length and the end: names of one engine begin alike.
+    private static func hash(_ name: LineCursor.Bytes) -> Int {
+        var hash = UInt32(truncatingIfNeeded: name.count)
+        for byte in name.suffix(16) { hash = (hash ^ UInt32(withUnderscore(byte))) &* 16_777_619 }
+        return Int(hash ^ hash >> 15)
+    }
+
+    private static func withUnderscore(_ byte: UInt8) -> UInt8 { byte == .colon ? .underscore : byte }
+
+    private static func begins(_ name: LineCursor.Bytes, with beginning: [UInt8]) -> Bool {
+        guard name.count >= beginning.count else { return false }
+        var position = name.startIndex
+        for byte in beginning {
+            guard withUnderscore(name[position]) == byte else { return false }
+            position += 1
+        }
+        return true
+    }
+
     var prefixCount: Int { prefixes.count }
 
     func position(ofPrefix prefix: String) -> Int? { prefixPositions[prefix] }
 
-    func position(of metric: String) -> Int? { metricPositions[metric] }
+    func position(of metric: String) -> Int? { positions[metric] }
 
-    /// - Parameter scratch: room for the name, so that none is made for each.
-    func match(_ name: LineCursor.Bytes, _ scratch: inout ByteKey) -> Match {
-        scratch.bytes.removeAll(keepingCapacity: true)
-        scratch.bytes.append(contentsOf: name)
-        for index in scratch.bytes.indices where scratch.bytes[index] == .colon { scratch.bytes[index] = .underscore }
-        if scratch.bytes.starts(with: Self.ray) { scratch.bytes.removeFirst(Self.ray.count) }
-        guard let first = scratch.bytes.first else { return Match(metric: positions[scratch]) }
+    func match(_ name: LineCursor.Bytes) -> Match {
+        let name = Self.begins(name, with: Self.ray) ? name.dropFirst(Self.ray.count) : name
+        guard let first = name.first else { return Match() }
         return Match(
-            metric: positions[scratch],
-            prefix: prefixesByFirst[Int(first)].first { scratch.bytes.starts(with: prefixes[$0]) }
+            metric: metric(name),
+            prefix: prefixesByFirst[Int(first)].first { Self.begins(name, with: prefixes[$0]) }
         )
+    }
+
+    private func metric(_ name: LineCursor.Bytes) -> Int? {
+        var slot = Self.hash(name) & (table.count - 1)
+        while table[slot] >= 0 {
+            let known = bytes[table[slot]]
+            if known.count == name.count, Self.begins(name, with: known) { return table[slot] }
+            slot = (slot + 1) & (table.count - 1)
+        }
+        return nil
     }
 
     private static let ray = Array("ray_".utf8)

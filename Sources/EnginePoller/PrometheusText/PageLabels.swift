@@ -83,7 +83,10 @@ struct PageLabels {
     private var replicaPositions: [Replica: Int] = [:]
     /// The positions of replicas by the labels that tell them, as they are written.
     private var replicaKeys: [ByteKey: Int] = [:]
-    private var lastForm: Form?
+    /// The forms of the last lines: those of a few replicas, with and without a bound, take turns.
+    private var forms: [Form] = []
+    private var lastForm = 0
+    private static let formLimit = 8
     /// Reused from line to line.
     private var labels: [Label] = []
     private var key = ByteKey()
@@ -99,17 +102,27 @@ struct PageLabels {
     /// - Returns: the position of the labels' set, and the bound, NaN for one that is no number; nil if they are malformed.
     mutating func take(_ cursor: inout LineCursor) -> (set: Int, bound: Double?)? {
         cursor.skipBlanks()
-        return takeLikeLast(&cursor) ?? takeNew(&cursor)
+        return takeKnown(&cursor) ?? takeNew(&cursor)
     }
 
-    /// Forgets the bytes of the last line, which end with the page.
+    /// Forgets the bytes of the last lines, which end with the page.
     mutating func forgetBytes() {
-        lastForm = nil
+        forms = []
         labels = []
     }
 
-    private func takeLikeLast(_ cursor: inout LineCursor) -> (set: Int, bound: Double?)? {
-        guard let form = lastForm else { return nil }
+    private mutating func takeKnown(_ cursor: inout LineCursor) -> (set: Int, bound: Double?)? {
+        guard !forms.isEmpty else { return nil }
+        if let result = take(forms[lastForm], &cursor) { return result }
+        for position in forms.indices where position != lastForm {
+            guard let result = take(forms[position], &cursor) else { continue }
+            lastForm = position
+            return result
+        }
+        return nil
+    }
+
+    private func take(_ form: Form, _ cursor: inout LineCursor) -> (set: Int, bound: Double?)? {
         var end = cursor
         guard end.take(form.head) else { return nil }
         guard let tail = form.tail else {
@@ -122,6 +135,16 @@ struct PageLabels {
         guard end.take(tail) else { return nil }
         cursor = end
         return (form.set, Self.bound(bound))
+    }
+
+    private mutating func remember(_ form: Form) {
+        if forms.count < Self.formLimit {
+            lastForm = forms.count
+            forms.append(form)
+        } else {
+            lastForm = (lastForm + 1) % Self.formLimit
+            forms[lastForm] = form
+        }
     }
 
     private mutating func takeNew(_ cursor: inout LineCursor) -> (set: Int, bound: Double?)? {
@@ -143,10 +166,12 @@ struct PageLabels {
         }
         let all = cursor.bytes(from: start)
         let position = set()
-        lastForm = Form(
-            head: bound.map { all.base[start..<$0.startIndex] } ?? all,
-            tail: bound.map { all.base[$0.endIndex..<cursor.position] },
-            set: position
+        remember(
+            Form(
+                head: bound.map { all.base[start..<$0.startIndex] } ?? all,
+                tail: bound.map { all.base[$0.endIndex..<cursor.position] },
+                set: position
+            )
         )
         return (position, bound.map(Self.bound))
     }

@@ -45,7 +45,6 @@ struct PrometheusPage {
 
     private mutating func read(_ page: UnsafeBufferPointer<UInt8>) {
         var start = page.starts(with: Self.byteOrderMark) ? Self.byteOrderMark.count : 0
-        var scratch = ByteKey()
         // Samples of one metric mostly stand together.
         var last: NamedMatch?
         while start < page.count {
@@ -56,7 +55,7 @@ struct PrometheusPage {
             cursor.skipBlanks()
             let isComment = cursor.current == .hash
             if isComment, !cursor.take(Self.typeComment), !cursor.take(Self.helpComment) { continue }
-            let (name, match) = readName(&cursor, last, &scratch)
+            let (name, match) = readName(&cursor, last)
             last = (name, match)
             if let prefix = match.prefix { prefixes[prefix] = true }
             if isComment { hasComments = true } else { readSample(match.metric, &cursor) }
@@ -64,11 +63,7 @@ struct PrometheusPage {
         labels.forgetBytes()
     }
 
-    private func readName(
-        _ cursor: inout LineCursor,
-        _ last: NamedMatch?,
-        _ scratch: inout ByteKey
-    ) -> NamedMatch {
+    private func readName(_ cursor: inout LineCursor, _ last: NamedMatch?) -> NamedMatch {
         if let last {
             var end = cursor
             if end.take(last.name), Self.endsName(end.current) {
@@ -79,7 +74,7 @@ struct PrometheusPage {
         let start = cursor.position
         cursor.advance(to: Self.endsName)
         let name = cursor.bytes(from: start)
-        return (name, names.match(name, &scratch))
+        return (name, names.match(name))
     }
 
     private mutating func readSample(_ metric: Int?, _ cursor: inout LineCursor) {

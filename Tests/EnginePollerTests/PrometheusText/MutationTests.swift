@@ -112,12 +112,11 @@ extension MutationTests {
     /// twenty buckets is not damaged in other ways than one of three.
     private static func excerpts(_ page: [UInt8]) -> [[UInt8]] {
         let wanted = EnginePage.names
-        var scratch = ByteKey()
         var families: [(name: [UInt8], lines: [[UInt8]])] = []
         var lineCounts: [[UInt8]: Int] = [:]
         for line in page.split(separator: .lineFeed).map(Array.init) {
             let name = line.prefix { $0 != .leftBrace && $0 != .space }
-            let isWanted = Array(name).withUnsafeBufferPointer { wanted.match($0[...], &scratch).metric != nil }
+            let isWanted = Array(name).withUnsafeBufferPointer { wanted.match($0[...]).metric != nil }
             guard isWanted else { continue }
             let isLastBucket = String(decoding: line, as: UTF8.self).contains("+Inf")
             lineCounts[Array(name), default: 0] += 1
