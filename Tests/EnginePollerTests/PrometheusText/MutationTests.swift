@@ -10,8 +10,8 @@ import Testing
 // One case after another on a thread of their own, so that other tests do not wait for processors.
 @Suite("Random damage, the same in every run", .blocking, .serialized)
 struct MutationTests {
-    /// With the pages below and four answers a hundred thousand in all, and some more.
-    private static let mutationsPerPage = 2_500
+    /// With the pages below and four answers a hundred thousand in all.
+    private static let mutationsPerPage = 2_910
     private static let mutationsPerAnswer = 2_500
     private static let pages = [
         "vllm-0.32.0-busy.txt", "vllm-0.32.0-two-replicas-fresh.txt", "vllm-0.32.0-dp2-last.txt",
@@ -129,7 +129,7 @@ extension MutationTests {
         let start =
             families.first { $0.name.starts(with: "process_start".utf8) }?.lines.first.map { $0 + [.lineFeed] } ?? []
         for lines in families.map({ $0.lines.flatMap { $0 + [.lineFeed] } }) {
-            if let last = result.last, last.count + lines.count < 400 {
+            if let last = result.last, last.count + lines.count < 300 {
                 result[result.count - 1] += lines
             } else {
                 result.append(start + lines)
@@ -149,7 +149,7 @@ extension MutationTests {
 
 // MARK: - Export
 
-/// What one server's readings become, in both temporalities, looked at after each of them.
+/// What one server's readings become, in both temporalities, looked at after every third of them.
 private struct CheckedExport {
     private struct Series: Hashable {
         var metric: MetricDescriptor
@@ -173,11 +173,11 @@ private struct CheckedExport {
     mutating func problem(after models: [ModelReading]) -> String? {
         time.advance(by: .seconds(5))
         metrics.record(ServerReading(server: server, models: models))
-        let snapshot = metrics.snapshot(time: time.unixNanoseconds)
         readings += 1
-        // Between two exports there may be several readings.
-        let deltas = readings % 3 == 0 ? delta.next(snapshot).metrics : []
-        for metric in snapshot.metrics + deltas {
+        // Between two exports there are several readings.
+        guard readings % 3 == 0 else { return nil }
+        let snapshot = metrics.snapshot(time: time.unixNanoseconds)
+        for metric in snapshot.metrics + delta.next(snapshot).metrics {
             if let problem = problem(metric, snapshot.time) { return "\(metric.descriptor.name): \(problem)" }
         }
         return nil
