@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -192,5 +193,38 @@ struct PrometheusPageTests {
         #expect(samples("m{a=\"" + String(repeating: "x", count: 1_000_000)).isEmpty)
         let buckets = (0..<1000).map { "m_bucket{a=\"x\",le=\"\($0)\"} \($0)\n" }.joined()
         #expect(samples(buckets + "m 1\n" + buckets) == [sample(1)])
+    }
+
+    @Test("labels of a dozen replicas by turns, with and without bounds, stay apart")
+    func manyReplicas() {
+        let names = MetricNames(metrics: ["m", "m_bucket"], prefixes: [])
+        let lines = (0..<36).map { number in
+            let replica = "e=\"\(number % 12)\""
+            return number % 2 == 0 ? "m{\(replica)} \(number)" : "m_bucket{\(replica),le=\"\(number)\",z=\"1\"} \(number)"
+        }
+        let page = PrometheusPage(Array(lines.joined(separator: "\n").utf8), names)
+        func replica(_ sample: PrometheusPage.Sample) -> String {
+            page.labels.replicas[page.labels.sets[sample.labels].replica].name
+        }
+        #expect(page["m"].map(\.value) == stride(from: 0, to: 36, by: 2).map(Double.init))
+        #expect(page["m"].allSatisfy { replica($0) == "e=\(Int($0.value) % 12)" && $0.bound == nil })
+        #expect(page["m_bucket"].map(\.bound) == stride(from: 1, to: 36, by: 2).map(Double.init))
+        #expect(page["m_bucket"].allSatisfy { replica($0) == "e=\(Int($0.value) % 12),z=1" })
+    }
+
+    @Test("of many metrics each is found, and none that only ends alike")
+    func manyNames() {
+        let asked = (0..<200).map { "e_metric_\($0)_seconds_bucket_total" }
+        let names = MetricNames(metrics: asked, prefixes: ["e_"])
+        func match(_ name: String) -> MetricNames.Match {
+            Array(name.utf8).withUnsafeBufferPointer { names.match($0[...]) }
+        }
+        for (position, name) in asked.enumerated() {
+            #expect(match(name).metric == position)
+            #expect(match("ray_" + name.replacingOccurrences(of: "e_m", with: "e:m")).metric == position)
+            #expect(match("f" + name.dropFirst()).metric == nil)
+            #expect(match(name + "s").metric == nil)
+            #expect(match(name).prefix == 0)
+        }
     }
 }
