@@ -195,7 +195,8 @@ struct PrometheusPageTests {
         let names = MetricNames(metrics: ["m", "m_bucket"], prefixes: [])
         let lines = (0..<36).map { number in
             let replica = "e=\"\(number % 12)\""
-            return number % 2 == 0 ? "m{\(replica)} \(number)" : "m_bucket{\(replica),le=\"\(number)\",z=\"1\"} \(number)"
+            let bound = "le=\"\(number)\""
+            return number % 2 == 0 ? "m{\(replica)} \(number)" : "m_bucket{\(replica),\(bound),z=\"1\"} \(number)"
         }
         let page = PrometheusPage(Array(lines.joined(separator: "\n").utf8), names)
         func replica(_ sample: PrometheusPage.Sample) -> String {
