@@ -209,7 +209,7 @@ struct OllamaRunnersTests {
     func mounted() throws {
         let name = "sha256-\(UUID().uuidString)"
         let models = [
-            SimulatedOllama.Model("same", file: "/root/.ollama/models/blobs/\(name)"),
+            SimulatedOllama.Model("same", file: "/var/lib/ollama/models/blobs/\(name)"),
             SimulatedOllama.Model("own", file: "/home/me/my-\(name).gguf"),
         ]
         let ollama = try SimulatedOllama(models)

@@ -5,15 +5,15 @@ import GenAISupport
 /// The meaning of a serving engine's metrics.
 struct Engine: Sendable {
     /// Attribute `engine` of the readings.
-    var name: String
+    let name: String
     /// What the names of its metrics begin with. A colon in them counts as an underscore.
-    var prefix: String
+    let prefix: String
     /// The beginnings of names that it is recognised by; by default the prefix.
-    var marks: [String]
+    let marks: [String]
     /// How each figure is computed, from metrics without the prefix.
-    var figures: KeyValuePairs<Figure, Formula>
+    let figures: KeyValuePairs<Figure, Formula>
     /// Figures that the page lacks and other paths of the server have.
-    var details: [EngineDetail]
+    let details: [EngineDetail]
     /// The figures again, from metrics with the prefix: a page is read too often to put names together each time.
     let formulas: [(figure: Figure, formula: Formula)]
     /// The metrics that tell when its counters began to count.

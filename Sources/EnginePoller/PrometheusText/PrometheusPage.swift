@@ -25,8 +25,6 @@ struct PrometheusPage {
     private(set) var labels = PageLabels()
     /// By the position of the prefix, whether it occurs.
     private(set) var prefixes: [Bool]
-    /// Whether there is a comment of the format: it is a Prometheus page, whatever its metrics.
-    private(set) var hasComments = false
 
     private typealias NamedMatch = (name: LineCursor.Bytes, match: MetricNames.Match)
 
@@ -58,7 +56,7 @@ struct PrometheusPage {
             let (name, match) = readName(&cursor, last)
             last = (name, match)
             if let prefix = match.prefix { prefixes[prefix] = true }
-            if isComment { hasComments = true } else { readSample(match.metric, &cursor) }
+            if !isComment { readSample(match.metric, &cursor) }
         }
         labels.forgetBytes()
     }
