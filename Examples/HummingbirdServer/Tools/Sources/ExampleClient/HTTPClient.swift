@@ -21,7 +21,8 @@ public struct HTTPClient: Sendable {
 
     /// A client for the server at an `http` URL; nil if it is none.
     public init?(url text: String) {
-        guard let url = URL(string: text), url.scheme == "http", let host = url.host(), !host.isEmpty else { return nil }
+        guard let url = URL(string: text), url.scheme == "http" else { return nil }
+        guard let host = url.host(), !host.isEmpty else { return nil }
         self.host = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
         port = url.port ?? 80
         basePath = url.path.hasSuffix("/") ? String(url.path.dropLast()) : url.path
