@@ -45,6 +45,7 @@ public final class ServerMetricsCollector: Sendable {
     let nanoseconds: @Sendable () -> UInt64
     private let timeSource: any TimeSource
     private let invalidInput: FailureLog
+    private let shareHint: ShareHint
     let cardinality: CardinalityWarnings
     /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
     package let startTime: UInt64
@@ -62,6 +63,7 @@ public final class ServerMetricsCollector: Sendable {
         nanoseconds = timeSource.monotonicClock
         startTime = timeSource.unixNanoseconds
         invalidInput = FailureLog(log: log, timeSource: timeSource)
+        shareHint = ShareHint(log: log)
         cardinality = CardinalityWarnings(log, limit: cardinalityLimit)
         state = Locked(
             State(
@@ -247,6 +249,8 @@ public final class ServerMetricsCollector: Sendable {
     /// - Parameter time: what the snapshot is stamped with, in nanoseconds since 1970.
     package func snapshot(time: UInt64) -> MetricSnapshot {
         let values = state.withLock { $0.values }
-        return SnapshotBuilder(values, startTime: startTime, now: timeSource.now).build(time: time)
+        let now = timeSource.now
+        shareHint.look(at: values.kvCacheUsage, now: now)
+        return SnapshotBuilder(values, startTime: startTime, now: now).build(time: time)
     }
 }
