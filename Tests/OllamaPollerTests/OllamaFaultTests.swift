@@ -12,10 +12,8 @@ struct OllamaFaultTests {
 
     @Test("nobody there: down, without a line above debug")
     func refused() throws {
-        let server = try LoopbackServer(always: .close)
-        server.stop()
-        let test = try TestPoller(server.url)
-        #expect(try test.firstReading() == down(server.port))
+        let test = try TestPoller(RefusedPort.url)
+        #expect(try test.firstReading() == down(RefusedPort.number))
         #expect(test.log.lines.map(\.level) == [.debug])
         #expect(test.log.messages.first?.contains("connection refused") == true)
     }

@@ -21,6 +21,7 @@ extension GenAIConfiguration {
         engines = EngineTarget.targets(reading: &reader)
         let readsGPUs = reader.setting(true) { $0.boolean("GENAI_ENABLE_GPU_METRICS") }
         gpus = readsGPUs ? GPUConfiguration(reading: &reader) : nil
+        requests = RequestConfiguration(reading: &reader)
         cardinalityLimit = Self.defaultCardinalityLimit
         logLevel = reader.setting(.info, consequence: { "\($0.map { "\($0)" } ?? "none") is used" }) { reader in
             reader.first("GENAI_LOG_LEVEL", "OTEL_LOG_LEVEL") { $0.word($1, Self.logLevels) }
