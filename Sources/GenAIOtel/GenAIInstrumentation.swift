@@ -15,6 +15,7 @@ public final class GenAIInstrumentation: Sendable {
 
     private let exporter: PeriodicExporter?
     private let prometheusEncoder: PrometheusTextEncoder
+    private let openMetricsEncoder: PrometheusTextEncoder
     private let ollama: OllamaServerMetricsPoller?
     private let engines: EngineServerMetricsPoller?
     private let gpus: GPUMetricsPoller?
@@ -41,6 +42,7 @@ public final class GenAIInstrumentation: Sendable {
         let log = Log(level: configuration.logLevel, handler: logGate.write)
         let collector = ServerMetricsCollector(
             cardinalityLimit: configuration.cardinalityLimit,
+            requests: configuration.requests,
             exponentialHistograms: configuration.exporters.contains(.otlp)
                 && configuration.otlp.histogramAggregation == .base2Exponential,
             log: log,
@@ -60,6 +62,7 @@ public final class GenAIInstrumentation: Sendable {
         self.onShutdown = onShutdown
         serverMetrics = collector
         prometheusEncoder = PrometheusTextEncoder(resource: resource)
+        openMetricsEncoder = PrometheusTextEncoder(resource: resource, format: .openMetrics)
         exporter =
             exporters.isEmpty
             ? nil
@@ -70,7 +73,9 @@ public final class GenAIInstrumentation: Sendable {
                 timeSource: timeSource,
                 collect: {
                     let begin = timeSource.now
-                    var snapshot = collector.snapshot(time: clock.next())
+                    let (time, previous) = clock.next()
+                    var snapshot = collector.snapshot(time: time)
+                    snapshot.keepExemplars(after: previous)
                     ownMetrics?.add(to: &snapshot, collectedIn: begin.duration(to: timeSource.now))
                     return snapshot
                 }
@@ -137,6 +142,16 @@ public final class GenAIInstrumentation: Sendable {
     public func prometheusText() -> String {
         // The text contains no times, so the exporters' clock must not advance.
         prometheusEncoder.encode(serverMetrics.snapshot(time: serverMetrics.startTime))
+    }
+
+    /// The current values as OpenMetrics 1.0: like ``prometheusText()``, with the newest exemplar of each bucket of tracked
+    /// requests' histograms.
+    ///
+    /// Serve it with `Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8` to those whose `Accept` header
+    /// names `application/openmetrics-text`. Prometheus stores exemplars with `--enable-feature=exemplar-storage`.
+    /// Thread-safe.
+    public func openMetricsText() -> String {
+        openMetricsEncoder.encode(serverMetrics.snapshot(time: serverMetrics.startTime))
     }
 
     /// Exports the current values now and waits until they are delivered.

@@ -151,16 +151,14 @@ struct InstrumentationTests {
 
     @Test("flush and shutdown tell of failure and keep to their time against a collector that hangs, drips or refuses")
     func deadCollector() throws {
-        let refused = try LoopbackServer(always: .close)
-        refused.stop()
         let hanging = try LoopbackServer(always: .hang)
         let dripping = try LoopbackServer(always: .drip(interval: .milliseconds(5)))
         defer {
             hanging.stop()
             dripping.stop()
         }
-        for server in [refused, hanging, dripping] {
-            let instrumentation = instrument(configuration(endpoint: server.url))
+        for endpoint in [RefusedPort.url, hanging.url, dripping.url] {
+            let instrumentation = instrument(configuration(endpoint: endpoint))
             let start = ContinuousClock.now
             #expect(!instrumentation.forceFlush(timeout: .milliseconds(100)))
             #expect(!instrumentation.shutdown(timeout: .milliseconds(200)))

@@ -246,8 +246,6 @@ struct OTLPHTTPExporterTests {
 
     @Test("the deadline holds, retries included, against a collector that hangs, drips or refuses")
     func deadline() throws {
-        let refused = try LoopbackServer(always: .close)
-        refused.stop()
         let hanging = try LoopbackServer(always: .hang)
         let dripping = try LoopbackServer(always: .drip(interval: .milliseconds(5)))
         defer {
@@ -255,7 +253,7 @@ struct OTLPHTTPExporterTests {
             dripping.stop()
         }
         // Who drips has said 200 before.
-        for (url, isDelivered) in [(refused.url, false), (hanging.url, false), (dripping.url, true)] {
+        for (url, isDelivered) in [(RefusedPort.url, false), (hanging.url, false), (dripping.url, true)] {
             let exporter = try exporter(url) { $0.timeout = .milliseconds(150) }
             defer { exporter.close() }
             let start = ContinuousClock.now
@@ -351,9 +349,7 @@ struct OTLPHTTPExporterTests {
 
     @Test("no log line shows credentials of the URL or values of headers")
     func secrets() throws {
-        let server = try LoopbackServer(always: .text("no", status: 403))
-        server.stop()
-        let exporter = try exporter("http://me:s3cret@127.0.0.1:\(server.port)/p?key=s3cret") {
+        let exporter = try exporter("http://me:s3cret@127.0.0.1:\(RefusedPort.number)/p?key=s3cret") {
             $0.headers = ["x": "s3cret"]
             $0.timeout = .milliseconds(20)
         }

@@ -38,13 +38,11 @@ struct ProcessExitTests {
 
     @Test("a collector that hangs or refuses does not hold the process", arguments: ["return", "exit", "terminate"])
     func deadCollector(ending: String) throws {
-        let refused = try LoopbackServer(always: .close)
-        refused.stop()
         let hanging = try LoopbackServer(always: .hang)
         defer { hanging.stop() }
-        for server in [refused, hanging] {
+        for endpoint in [RefusedPort.url, hanging.url] {
             // An export would go on for ten seconds. How long it really takes is measured, not tested.
-            try runToEnd(ending, endpoint: server.url, limit: .seconds(8))
+            try runToEnd(ending, endpoint: endpoint, limit: .seconds(8))
         }
     }
 
@@ -112,15 +110,13 @@ struct ProcessExitTests {
 
     @Test("a standard error that nobody reads any more does not end the process")
     func closedStandardError() throws {
-        let refused = try LoopbackServer(always: .close)
-        refused.stop()
         // The warning that the last values could not be delivered goes into a pipe whose other end is closed.
         let script = "exec 3>&1; { \"$0\" return 2>&1 1>&3; echo \"status $?\" >&3; } | :"
         let process = try ChildProcess(
             "/bin/sh",
             ["-c", script, builtProduct("ExitProbe")],
             environment: [
-                "OTEL_EXPORTER_OTLP_ENDPOINT": refused.url, "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": RefusedPort.url, "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false",
             ]
         )
         defer { process.stop() }

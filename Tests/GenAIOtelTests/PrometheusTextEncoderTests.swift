@@ -156,7 +156,8 @@ struct PrometheusTextTests {
         instrumentation.serverMetrics.trackRequest(model: "m") { _ in }
         let text = instrumentation.prometheusText()
         #expect(text.contains("service_name=\"shop\""))
-        #expect(text.contains("gen_ai_requests_total{gen_ai_request_model=\"m\",gen_ai_operation_name=\"chat\"} 1\n"))
+        let labels = #"{gen_ai_request_model="m",gen_ai_operation_name="chat",gen_ai_provider_name="shop"}"#
+        #expect(text.contains("gen_ai_requests_total\(labels) 1\n"))
         #expect(text.contains("\ngen_ai_server_requests_running 0\n"))
         #expect(text.hasSuffix("\n"))
     }

@@ -6,7 +6,7 @@ import Testing
 /// Decodes an `ExportMetricsServiceRequest` into what its JSON decodes into.
 enum ProtobufMessage {
     private indirect enum Kind: Sendable {
-        case string, bool, int64, enumeration, sint32, fixed64, sfixed64, double
+        case string, bool, int64, enumeration, sint32, fixed64, sfixed64, double, hexadecimal
         case message(String)
         case packed(Kind)
         case uint64
@@ -29,6 +29,8 @@ enum ProtobufMessage {
         ] as [UInt64: Field]
     private static let totals =
         [4: Field(name: "count", kind: .fixed64), 5: Field(name: "sum", kind: .double)] as [UInt64: Field]
+
+    private static let exemplars = Field(name: "exemplars", kind: .message("Exemplar"), isList: true)
 
     private static let messages: [String: [UInt64: Field]] = [
         "Request": [1: Field(name: "resourceMetrics", kind: .message("ResourceMetrics"), isList: true)],
@@ -62,14 +64,19 @@ enum ProtobufMessage {
         ]) { $1 },
         "HistogramPoint": times.merging(totals) { $1 }.merging([
             9: attributes, 6: Field(name: "bucketCounts", kind: .packed(.fixed64)),
-            7: Field(name: "explicitBounds", kind: .packed(.double)), 11: Field(name: "min", kind: .double),
+            7: Field(name: "explicitBounds", kind: .packed(.double)), 8: exemplars,
+            11: Field(name: "min", kind: .double),
             12: Field(name: "max", kind: .double),
         ]) { $1 },
         "ExponentialPoint": times.merging(totals) { $1 }.merging([
             1: attributes, 6: Field(name: "scale", kind: .sint32), 7: Field(name: "zeroCount", kind: .fixed64),
-            8: Field(name: "positive", kind: .message("Buckets")), 12: Field(name: "min", kind: .double),
+            8: Field(name: "positive", kind: .message("Buckets")), 11: exemplars, 12: Field(name: "min", kind: .double),
             13: Field(name: "max", kind: .double),
         ]) { $1 },
+        "Exemplar": [
+            2: Field(name: "timeUnixNano", kind: .fixed64), 3: Field(name: "asDouble", kind: .double),
+            4: Field(name: "spanId", kind: .hexadecimal), 5: Field(name: "traceId", kind: .hexadecimal),
+        ],
         "Buckets": [1: Field(name: "offset", kind: .sint32), 2: Field(name: "bucketCounts", kind: .packed(.uint64))],
     ]
 
@@ -108,6 +115,9 @@ enum ProtobufMessage {
         case (.string, 2):
             let bytes = try delimited(&rest)
             return try #require(String(validating: bytes, as: UTF8.self))
+        case (.hexadecimal, 2):
+            // In JSON they are digits, in protobuf bytes.
+            return try delimited(&rest).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
         case (.message(let name), 2): return try decode(name, delimited(&rest))
         case (.packed(let kind), 2):
             var numbers = try delimited(&rest)

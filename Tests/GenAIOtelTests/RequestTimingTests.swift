@@ -90,6 +90,9 @@ struct RequestTimingTests {
                 "gen_ai.server.request.duration": [
                     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
                 ],
+                "gen_ai.server.request.queue_time": [
+                    0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+                ],
                 "gen_ai.server.time_to_first_token": [
                     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
                 ],
@@ -123,7 +126,7 @@ struct HistogramTableTests {
     private func points(of table: HistogramTable, _ attributes: [[Attribute]]) -> [HistogramPoint] {
         var paged = PagedArray<[Attribute]>()
         for attribute in attributes { paged.append(attribute) }
-        return table.points(paged, start: 0)
+        return table.points(paged, start: 0, ExemplarTable.Clock(date: 0, time: 0))
     }
 
     @Test("a bound belongs to the bucket that it ends")

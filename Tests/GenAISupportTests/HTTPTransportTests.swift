@@ -31,9 +31,18 @@ struct HTTPTransportTests {
         within limit: Duration = .seconds(10),
         cancellation: Cancellation = Cancellation()
     ) throws -> Result<HTTPResponse, HTTPFailure> {
+        try get(client, server.url + path, within: limit, cancellation: cancellation)
+    }
+
+    private func get(
+        _ client: TestedClient,
+        _ url: String,
+        within limit: Duration = .seconds(10),
+        cancellation: Cancellation = Cancellation()
+    ) throws -> Result<HTTPResponse, HTTPFailure> {
         let client = try client.make(answerLimit: 1000)
         defer { client.close() }
-        let request = HTTPRequest(endpoint: try HTTPEndpoint(server.url + path))
+        let request = HTTPRequest(endpoint: try HTTPEndpoint(url))
         return client.send(request, timeout: limit, cancellation: cancellation)
     }
 
@@ -85,9 +94,7 @@ struct HTTPTransportTests {
 
     @Test("nobody listening is a refused connection", arguments: TestedClient.allCases)
     func refused(client: TestedClient) throws {
-        let server = try LoopbackServer(always: .close)
-        server.stop()
-        #expect(throws: HTTPFailure.connectionRefused) { try get(client, server).get() }
+        #expect(throws: HTTPFailure.connectionRefused) { try get(client, RefusedPort.url).get() }
     }
 
     @Test(

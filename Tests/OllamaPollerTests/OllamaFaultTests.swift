@@ -12,11 +12,9 @@ struct OllamaFaultTests {
 
     @Test("nobody there: down, without a line above debug")
     func refused() throws {
-        let server = try LoopbackServer(always: .close)
-        server.stop()
-        let test = try TestPoller(server.url)
+        let test = try TestPoller(RefusedPort.url)
         let reading = try test.firstReading()
-        #expect(reading.withoutProblem == down(server.port))
+        #expect(reading.withoutProblem == down(RefusedPort.number))
         #expect(reading.problem == "connection refused (is Ollama started, and does it listen there?)")
         #expect(test.log.lines.map(\.level) == [.debug])
         #expect(test.log.messages.first?.contains("connection refused") == true)

@@ -66,7 +66,7 @@ package struct RandomSnapshots {
     private mutating func point(_ index: Int, _ bounds: [Double], _ counts: [UInt64], _ total: UInt64) -> HistogramPoint
     {
         let (one, other) = (anyDouble(), anyDouble())
-        return HistogramPoint(
+        var result = HistogramPoint(
             attributes(index),
             bounds: bounds,
             bucketCounts: counts[...],
@@ -74,6 +74,18 @@ package struct RandomSnapshots {
             sum: anyDouble(),
             range: int(0...1) == 0 ? nil : min(one, other)...max(one, other),
             start: start()
+        )
+        result.exemplars = (0..<int(0...2)).map { _ in exemplar() }
+        return result
+    }
+
+    private mutating func exemplar() -> Exemplar {
+        let (trace, span) = (String(generator.next(), radix: 16), String(generator.next(), radix: 16))
+        func digits(_ text: String, _ count: Int) -> String { String(repeating: "1", count: count - text.count) + text }
+        return Exemplar(
+            value: anyDouble(),
+            time: start(),
+            trace: int(0...2) == 0 ? nil : RequestTrace(traceID: digits(trace, 32), spanID: digits(span, 16))
         )
     }
 

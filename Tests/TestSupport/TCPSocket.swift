@@ -13,29 +13,36 @@ enum TCPSocket {
         var address = sockaddr_in6()
         address.sin6_family = sa_family_t(AF_INET6)
         address.sin6_addr = in6addr_loopback
-        let descriptor = try listen(AF_INET6, at: &address)
+        let descriptor = try bind(AF_INET6, at: &address)
+        guard Foundation.listen(descriptor, 64) == 0 else { throw Failure(call: "listen") }
         return (descriptor, Int(UInt16(bigEndian: address.sin6_port)))
     }
 
     /// A listening socket on 127.0.0.1, at a port that the system chose.
     static func listen() throws -> (descriptor: Int32, port: Int) {
+        let socket = try bind()
+        guard Foundation.listen(socket.descriptor, 64) == 0 else { throw Failure(call: "listen") }
+        return socket
+    }
+
+    /// A socket that has a port of 127.0.0.1 to itself, and does not listen.
+    static func bind() throws -> (descriptor: Int32, port: Int) {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let descriptor = try listen(AF_INET, at: &address)
+        let descriptor = try bind(AF_INET, at: &address)
         return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
     }
 
     /// - Parameter address: is given the port.
-    private static func listen<Address>(_ family: Int32, at address: inout Address) throws -> Int32 {
+    private static func bind<Address>(_ family: Int32, at address: inout Address) throws -> Int32 {
         let descriptor = socket(family, stream, 0)
         guard descriptor >= 0 else { throw Failure(call: "socket") }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         var length = socklen_t(MemoryLayout<Address>.size)
         let status = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(descriptor, address, length) | Foundation.listen(descriptor, 64)
-                    | getsockname(descriptor, address, &length)
+                Foundation.bind(descriptor, address, length) | getsockname(descriptor, address, &length)
             }
         }
         guard status == 0 else {

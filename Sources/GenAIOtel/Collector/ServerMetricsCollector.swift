@@ -2,6 +2,7 @@
 
 import GPUPoller
 import GenAISupport
+import Synchronization
 
 /// Holds the current values of all metrics.
 ///
@@ -46,14 +47,20 @@ public final class ServerMetricsCollector: Sendable {
     private let timeSource: any TimeSource
     private let invalidInput: FailureLog
     let cardinality: CardinalityWarnings
+    let log: Log
+    let requestConfiguration: RequestConfiguration
+    /// Whether the application was warned that an attribute of a request is not allowed.
+    let forbiddenAttributes = Atomic(false)
     /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
     package let startTime: UInt64
 
     /// - Parameters:
     ///   - cardinalityLimit: how many models each metric tells apart; at least 1.
+    ///   - requests: validated.
     ///   - exponentialHistograms: whether tracked requests are counted in exponential buckets too.
     package init(
         cardinalityLimit: Int,
+        requests: RequestConfiguration = RequestConfiguration(environment: [:]),
         exponentialHistograms: Bool = false,
         log: Log,
         timeSource: any TimeSource = SystemTimeSource()
@@ -63,10 +70,12 @@ public final class ServerMetricsCollector: Sendable {
         startTime = timeSource.unixNanoseconds
         invalidInput = FailureLog(log: log, timeSource: timeSource)
         cardinality = CardinalityWarnings(log, limit: cardinalityLimit)
+        self.log = log
+        requestConfiguration = requests
         state = Locked(
             State(
                 kvCacheUsage: SeriesTable(limit: cardinalityLimit),
-                requests: RequestStore(limit: cardinalityLimit, isExponential: exponentialHistograms),
+                requests: RequestStore(requests, limit: cardinalityLimit, isExponential: exponentialHistograms),
                 recorded: RecordedServers(limit: cardinalityLimit, processStart: startTime),
                 gpus: RecordedGPUs(limit: cardinalityLimit)
             )
@@ -247,6 +256,7 @@ public final class ServerMetricsCollector: Sendable {
     /// - Parameter time: what the snapshot is stamped with, in nanoseconds since 1970.
     package func snapshot(time: UInt64) -> MetricSnapshot {
         let values = state.withLock { $0.values }
-        return SnapshotBuilder(values, startTime: startTime, now: timeSource.now).build(time: time)
+        let clock = ExemplarTable.Clock(date: timeSource.unixNanoseconds, time: nanoseconds())
+        return SnapshotBuilder(values, startTime: startTime, now: timeSource.now, clock).build(time: time)
     }
 }

@@ -18,14 +18,22 @@ struct SnapshotBuilder {
     private let values: CollectorValues
     private let startTime: UInt64
     private let now: ContinuousClock.Instant
+    private let clock: ExemplarTable.Clock
 
     /// - Parameters:
     ///   - startTime: when counting began, in nanoseconds since 1970.
     ///   - now: decides which departed models still report 0.
-    init(_ values: CollectorValues, startTime: UInt64, now: ContinuousClock.Instant) {
+    ///   - clock: turns the times of exemplars into dates.
+    init(
+        _ values: CollectorValues,
+        startTime: UInt64,
+        now: ContinuousClock.Instant,
+        _ clock: ExemplarTable.Clock
+    ) {
         self.values = values
         self.startTime = startTime
         self.now = now
+        self.clock = clock
     }
 
     func build(time: UInt64) -> MetricSnapshot {
@@ -34,13 +42,7 @@ struct SnapshotBuilder {
         points[.requestsRunning] = [NumberPoint([], .int(values.requestsRunning))]
         points[.requestsWaiting] = [NumberPoint([], .int(values.requestsWaiting))]
         points[.requestsMax] = values.requestsMax.map { [NumberPoint([], .int($0))] } ?? []
-        let requests = values.requests
-        points[.requestsSucceeded] = requests.counts.indices.map {
-            NumberPoint(requests.outcomeAttributes[$0], .int(requests.counts[$0]), start: startTime)
-        }
-        points.histograms[.requestDuration] = requests.duration.points(requests.outcomeAttributes, start: startTime)
-        points.histograms[.timeToFirstToken] = requests.timeToFirstToken.points(requests.kinds, start: startTime)
-        points.histograms[.timePerOutputToken] = requests.timePerOutputToken.points(requests.kinds, start: startTime)
+        addRequests(to: &points)
         var paused = PointTable()
         for server in values.servers {
             points.add(server, at: now, time)
@@ -51,6 +53,39 @@ struct SnapshotBuilder {
             metrics: points.metrics.filter { $0.data.pointCount > 0 } + values.gpus.metrics(at: time),
             paused: paused.metrics.filter { $0.data.pointCount > 0 } + values.gpus.pausedMetrics(at: time)
         )
+    }
+}
+
+extension SnapshotBuilder {
+    fileprivate func addRequests(to points: inout PointTable) {
+        let requests = values.requests
+        points[.requestsSucceeded] = requests.counts.indices.map {
+            NumberPoint(requests.outcomeAttributes[$0], .int(requests.counts[$0]), start: startTime)
+        }
+        points[.requestsGood] = requests.good.points(start: startTime)
+        for kind in requests.tokens.indices {
+            for (figure, sum) in requests.tokens[kind].figures {
+                guard let count = sum.value else { continue }
+                let attributes = requests.kinds[kind] + figure.row.ownAttributes
+                points[figure].append(NumberPoint(attributes, .int(count), start: startTime))
+            }
+        }
+        let histograms: KeyValuePairs = [
+            Figure.requestDuration: (requests.duration, requests.outcomeAttributes),
+            .queueTime: (requests.queueTime, requests.kinds),
+            .timeToFirstToken: (requests.timeToFirstToken, requests.kinds),
+            .timePerOutputToken: (requests.timePerOutputToken, requests.outcomeAttributes),
+        ]
+        for (figure, (table, attributes)) in histograms {
+            points.histograms[figure] = table.points(attributes, start: startTime, clock)
+        }
+    }
+}
+
+extension Figure.Row {
+    /// What tells the figure's points from others of the same metric.
+    fileprivate var ownAttributes: [Attribute] {
+        attribute.map { [Attribute($0.key, .string($0.value))] } ?? []
     }
 }
 
@@ -132,8 +167,8 @@ private struct PointTable {
         guard let counter = server.counters[key] else { return }
         let row = key.figure.row
         let names = row.isCountedByPolls ? ("engine", "model") : ("gen_ai.provider.name", "gen_ai.request.model")
-        var attributes = server.reading.server.pointAttributes(names.0, names.1, model: key.model)
-        if let (name, value) = row.attribute { attributes.append(Attribute(name, .string(value))) }
+        let attributes =
+            server.reading.server.pointAttributes(names.0, names.1, model: key.model) + row.ownAttributes
         // The date may have been set back since the reading, or the server's clock be ahead.
         let start = min(counter.start, time)
         switch (counter.value, counter.accumulated) {

@@ -21,6 +21,7 @@ extension GenAIConfiguration {
         engines = EngineTarget.targets(reading: &reader)
         let readsGPUs = reader.boolean("GENAI_ENABLE_GPU_METRICS") ?? true
         gpus = readsGPUs ? GPUConfiguration(reading: &reader) : nil
+        requests = RequestConfiguration(reading: &reader)
         cardinalityLimit = Self.defaultCardinalityLimit
         logLevel = reader.first("GENAI_LOG_LEVEL", "OTEL_LOG_LEVEL") { $0.word($1, Self.logLevels) } ?? .info
         logHandler = Log.standardError

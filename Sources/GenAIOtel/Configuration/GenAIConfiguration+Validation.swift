@@ -16,6 +16,8 @@ extension GenAIConfiguration {
         Self.mend(&result.otlp.maxPointsPerExport, "otlp.maxPointsPerExport", &result.warnings)
         Self.mend(&result.otlp.maxBytesPerExport, "otlp.maxBytesPerExport", &result.warnings)
         if result.serviceName.isEmpty { result.serviceName = Self.defaultServiceName }
+        result.requests = result.requests.validated(&result.warnings)
+        if result.requests.providerName == nil { result.requests.providerName = result.serviceName }
         result.mendHeaders()
         result.mendResourceAttributes()
         return result

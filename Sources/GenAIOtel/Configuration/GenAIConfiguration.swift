@@ -58,6 +58,9 @@ public struct GenAIConfiguration: Sendable {
     /// ``GPUConfiguration`` names. Where there is no GPU, nothing is reported.
     public var gpus: GPUConfiguration?
 
+    /// How tracked requests are counted.
+    public var requests: RequestConfiguration
+
     /// The most models that each metric distinguishes, at least 1. Further ones share one point. Default 2000.
     public var cardinalityLimit: Int
 

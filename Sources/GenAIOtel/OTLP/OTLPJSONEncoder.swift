@@ -39,9 +39,10 @@ package struct OTLPJSONEncoder: Sendable {
         switch metric.data {
         case .gauge(let points): 512 + 160 * points.count
         case .sum(let points, _), .upDownSum(let points): 512 + 320 * points.count
-        case .histogram(let points, _): points.reduce(512) { $0 + 480 + 40 * $1.bounds.count }
+        case .histogram(let points, _):
+            points.reduce(512) { $0 + 480 + 40 * $1.bounds.count + 160 * $1.exemplars.count }
         case .exponentialHistogram(let points, _):
-            points.reduce(512) { $0 + 640 + 8 * ($1.exponential?.counts.count ?? 0) }
+            points.reduce(512) { $0 + 640 + 8 * ($1.exponential?.counts.count ?? 0) + 160 * $1.exemplars.count }
         }
     }
 }
@@ -120,6 +121,7 @@ extension TextWriter {
             writer.append(bounds.text(point.bounds) { writer, bounds in writer.list(bounds) { $0.double($1) } })
             writer.append("]")
             writer.range(point)
+            writer.exemplars(point.exemplars)
             writer.append("}")
         }
     }
@@ -141,6 +143,7 @@ extension TextWriter {
                 writer.append("]}")
             }
             writer.range(point)
+            writer.exemplars(point.exemplars)
             writer.append("}")
         }
     }
@@ -158,6 +161,26 @@ extension TextWriter {
         double(range.lowerBound)
         append(#","max":"#)
         double(range.upperBound)
+    }
+
+    private mutating func exemplars(_ exemplars: [Exemplar]) {
+        guard !exemplars.isEmpty else { return }
+        append(#","exemplars":["#)
+        list(exemplars) { writer, exemplar in
+            writer.append(#"{"timeUnixNano":"#)
+            writer.quotedInteger(exemplar.time)
+            writer.append(#","asDouble":"#)
+            writer.double(exemplar.value)
+            if let trace = exemplar.trace {
+                writer.append(#","spanId":""#)
+                writer.hexadecimal(trace.span)
+                writer.append(#"","traceId":""#)
+                writer.traceID(trace)
+                writer.append("\"")
+            }
+            writer.append("}")
+        }
+        append("]")
     }
 
     private mutating func times(start: UInt64, _ time: UInt64) {

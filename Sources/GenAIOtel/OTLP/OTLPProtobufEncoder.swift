@@ -39,9 +39,10 @@ package struct OTLPProtobufEncoder: Sendable {
         switch metric.data {
         case .gauge(let points): 256 + 128 * points.count
         case .sum(let points, _), .upDownSum(let points): 256 + 256 * points.count
-        case .histogram(let points, _): points.reduce(256) { $0 + 320 + 16 * $1.bounds.count }
+        case .histogram(let points, _):
+            points.reduce(256) { $0 + 320 + 16 * $1.bounds.count + 48 * $1.exemplars.count }
         case .exponentialHistogram(let points, _):
-            points.reduce(256) { $0 + 320 + 3 * ($1.exponential?.counts.count ?? 0) }
+            points.reduce(256) { $0 + 320 + 3 * ($1.exponential?.counts.count ?? 0) + 48 * $1.exemplars.count }
         }
     }
 }
@@ -108,6 +109,7 @@ extension TextWriter {
                 Self.size(of: point.attributes) + Self.size(ofStart: point.start)
                 + (point.range == nil ? 3 : 5) * ProtobufSize.fixed64
                 + Self.size(ofNumbers: point.bucketCounts.count) + Self.size(ofNumbers: point.bounds.count)
+                + Self.size(of: point.exemplars)
             writer.header(.delimited(1), length: size)
             writer.attributes(.delimited(9), point.attributes)
             writer.times(start: point.start, time)
@@ -117,6 +119,7 @@ extension TextWriter {
                 writer.header(.delimited(7), length: 8 * point.bounds.count)
                 for bound in point.bounds { writer.append(littleEndian: bound.bitPattern) }
             }
+            writer.exemplars(.delimited(8), point.exemplars)
             writer.range(.fixed64(11), .fixed64(12), point.range)
         }
     }
@@ -131,6 +134,7 @@ extension TextWriter {
                 Self.size(of: point.attributes) + Self.size(ofStart: point.start)
                 + (point.range == nil ? 4 : 6) * ProtobufSize.fixed64
                 + 1 + ProtobufSize.varint(buckets.scale.zigzag) + ProtobufSize.delimited(positive)
+                + Self.size(of: point.exemplars)
             writer.header(.delimited(1), length: size)
             writer.attributes(.delimited(1), point.attributes)
             writer.times(start: point.start, time)
@@ -141,6 +145,7 @@ extension TextWriter {
             writer.varint(.varint(1), buckets.offset.zigzag)
             if counts > 0 { writer.header(.delimited(2), length: counts) }
             for count in buckets.counts { writer.varint(count) }
+            writer.exemplars(.delimited(11), point.exemplars)
             writer.range(.fixed64(12), .fixed64(13), point.range)
         }
     }
@@ -172,6 +177,20 @@ extension TextWriter {
         for count in counts { append(littleEndian: count) }
     }
 
+    private mutating func exemplars(_ tag: ProtobufTag, _ exemplars: [Exemplar]) {
+        for exemplar in exemplars {
+            header(tag, length: Self.length(of: exemplar))
+            fixed64(.fixed64(2), exemplar.time)
+            fixed64(.fixed64(3), exemplar.value)
+            guard let trace = exemplar.trace else { continue }
+            header(.delimited(4), length: 8)
+            append(littleEndian: trace.span.byteSwapped)
+            header(.delimited(5), length: 16)
+            append(littleEndian: trace.high.byteSwapped)
+            append(littleEndian: trace.low.byteSwapped)
+        }
+    }
+
     fileprivate mutating func attributes(_ tag: ProtobufTag, _ attributes: [Attribute]) {
         list(attributes, separator: "") { writer, attribute in
             let value = Self.size(of: attribute.value)
@@ -198,6 +217,15 @@ extension TextWriter {
             }
             return size
         }
+    }
+
+    private static func size(of exemplars: [Exemplar]) -> Int {
+        exemplars.reduce(0) { $0 + ProtobufSize.delimited(length(of: $1)) }
+    }
+
+    private static func length(of exemplar: Exemplar) -> Int {
+        2 * ProtobufSize.fixed64
+            + (exemplar.trace == nil ? 0 : ProtobufSize.delimited(8) + ProtobufSize.delimited(16))
     }
 
     @inline(__always)

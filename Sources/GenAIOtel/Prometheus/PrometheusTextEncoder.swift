@@ -1,17 +1,25 @@
 // Encodes a snapshot as text for Prometheus.
 
-/// Encodes snapshots in the Prometheus text format, version 0.0.4 (Prometheus documentation, "Exposition formats";
-/// names by the OpenTelemetry specification, "Prometheus and OpenMetrics compatibility").
+/// Encodes snapshots in the Prometheus text format, version 0.0.4 (Prometheus documentation, "Exposition formats"), or as
+/// OpenMetrics 1.0; names by the OpenTelemetry specification, "Prometheus and OpenMetrics compatibility".
 ///
 /// A pure function of its input. Gauges get no suffix for their unit, so that their names stay those that users query.
 package struct PrometheusTextEncoder: Sendable {
+    package enum Format: Sendable { case prometheus, openMetrics }
+
     /// The resource, which does not change, is encoded once.
     private let targetInfo: [UInt8]
+    private let format: Format
 
-    package init(resource: Resource) {
+    package init(resource: Resource, format: Format = .prometheus) {
+        self.format = format
         let attributes = Self.merged(resource.attributes)
         targetInfo = TextWriter.bytes(capacity: 4_096) { writer in
-            writer.header("target_info", type: "gauge", help: "Attributes of the process that reports these metrics")
+            let help = "Attributes of the process that reports these metrics"
+            switch format {
+            case .prometheus: writer.header("target_info", type: "gauge", help: help, format)
+            case .openMetrics: writer.header("target", type: "info", help: help, format)
+            }
             writer.sample("target_info", NumberPoint(attributes, .int(1)))
         }
     }
@@ -21,7 +29,8 @@ package struct PrometheusTextEncoder: Sendable {
         let size = snapshot.metrics.reduce(targetInfo.count) { $0 + Self.estimatedSize($1) }
         return TextWriter.string(capacity: size) { writer in
             writer.append(targetInfo)
-            writer.list(snapshot.metrics, separator: "") { $0.metric($1) }
+            writer.list(snapshot.metrics, separator: "") { $0.metric($1, format) }
+            if format == .openMetrics { writer.append("# EOF\n") }
         }
     }
 
@@ -31,20 +40,12 @@ package struct PrometheusTextEncoder: Sendable {
         for attribute in attributes.sorted(by: { $0.key < $1.key }) {
             let name = prometheusName(attribute.key)
             if let known = result.firstIndex(where: { $0.key == name }) {
-                result[known].value = .string("\(text(result[known].value));\(text(attribute.value))")
+                result[known].value = .string("\(result[known].value.text);\(attribute.value.text)")
             } else {
                 result.append(Attribute(name, attribute.value))
             }
         }
         return result
-    }
-
-    private static func text(_ value: AttributeValue) -> String {
-        switch value {
-        case .string(let text): text
-        case .int(let number): number.description
-        case .bool(let flag): flag ? "true" : "false"
-        }
     }
 
     static func prometheusName(_ name: String) -> String {
@@ -56,38 +57,46 @@ package struct PrometheusTextEncoder: Sendable {
         switch metric.data {
         case .gauge(let points), .sum(let points, _), .upDownSum(let points): 256 + 160 * points.count
         case .histogram(let points, _), .exponentialHistogram(let points, _):
-            points.reduce(256) { $0 + 192 * ($1.bounds.count + 3) }
+            points.reduce(256) { $0 + 192 * ($1.bounds.count + 3) + 128 * $1.exemplars.count }
         }
     }
 }
 
 extension TextWriter {
-    fileprivate mutating func metric(_ metric: borrowing Metric) {
+    fileprivate mutating func metric(_ metric: borrowing Metric, _ format: PrometheusTextEncoder.Format) {
         let name = PrometheusTextEncoder.prometheusName(metric.descriptor.name)
         let help = metric.descriptor.description
         switch metric.data {
         case .gauge(let points), .upDownSum(let points):
-            header(name, type: "gauge", help: help)
+            header(name, type: "gauge", help: help, format)
             list(points, separator: "") { $0.sample(name, $1) }
         case .sum(let points, _):
-            let name = name + "_total"
-            header(name, type: "counter", help: help)
-            list(points, separator: "") { $0.sample(name, $1) }
+            let sampleName = name + "_total"
+            header(format == .openMetrics ? name : sampleName, type: "counter", help: help, format)
+            list(points, separator: "") { $0.sample(sampleName, $1) }
         // The text has no exponential buckets; each point has the others too.
         case .histogram(let points, _), .exponentialHistogram(let points, _):
             let name = metric.descriptor.unit == "s" ? name + "_seconds" : name
-            header(name, type: "histogram", help: help)
-            var bounds = BoundTexts()
-            list(points, separator: "") { $0.histogram(name, bounds.texts(of: $1.bounds), $1) }
+            header(name, type: "histogram", help: help, format)
+            var bounds = BoundTexts(format)
+            list(points, separator: "") { writer, point in
+                let exemplars = format == .openMetrics ? point.exemplars : []
+                writer.histogram(name, bounds.texts(of: point.bounds), point, exemplars)
+            }
         }
     }
 
     /// The comments before the samples of a metric.
-    fileprivate mutating func header(_ name: String, type: StaticString, help: String) {
+    fileprivate mutating func header(
+        _ name: String,
+        type: StaticString,
+        help: String,
+        _ format: PrometheusTextEncoder.Format
+    ) {
         append("# HELP ")
         append(name)
         append(" ")
-        prometheusText(help, escapingQuotes: false)
+        prometheusText(help, escapingQuotes: format == .openMetrics)
         append("\n# TYPE ")
         append(name)
         append(" ")
@@ -108,11 +117,17 @@ extension TextWriter {
     }
 
     /// - Parameter bounds: the values of the label `le`.
-    private mutating func histogram(_ name: String, _ bounds: [[UInt8]], _ point: borrowing HistogramPoint) {
+    private mutating func histogram(
+        _ name: String,
+        _ bounds: [[UInt8]],
+        _ point: borrowing HistogramPoint,
+        _ exemplars: [Exemplar]
+    ) {
         var cumulative: UInt64 = 0
+        var exemplars = exemplars[...]
         // The labels are written with the first bucket and copied from there.
         var labels = 0..<0
-        for (bound, count) in zip(bounds, point.bucketCounts) {
+        for (bucket, (bound, count)) in zip(bounds, point.bucketCounts).enumerated() {
             cumulative = cumulative.addingSaturated(count)
             append(name)
             append("_bucket{")
@@ -127,10 +142,30 @@ extension TextWriter {
             append(bound)
             append("\"} ")
             integer(cumulative)
+            let upperBound = bucket < point.bounds.count ? point.bounds[bucket] : .infinity
+            if let exemplar = exemplars.first, exemplar.value <= upperBound {
+                self.exemplar(exemplar)
+                exemplars.removeFirst()
+            }
             append("\n")
         }
         histogramTotal(name, "_sum", labels, .double(point.sum))
         histogramTotal(name, "_count", labels, .int(Int(clamping: point.count)))
+    }
+
+    private mutating func exemplar(_ exemplar: Exemplar) {
+        append(" # {")
+        if let trace = exemplar.trace {
+            append("trace_id=\"")
+            traceID(trace)
+            append("\",span_id=\"")
+            hexadecimal(trace.span)
+            append("\"")
+        }
+        append("} ")
+        double(exemplar.value)
+        append(" ")
+        double(Double(exemplar.time / 1_000_000) / 1_000)
     }
 
     private mutating func histogramTotal(
@@ -151,8 +186,9 @@ extension TextWriter {
         append("\n")
     }
 
-    fileprivate static func bound(_ bound: Double) -> [UInt8] {
-        bytes(capacity: 32) { $0.double(bound, wholeWithoutPoint: true) }
+    fileprivate static func bound(_ bound: Double, _ format: PrometheusTextEncoder.Format) -> [UInt8] {
+        // OpenMetrics writes 1.0 where Go writes 1.
+        bytes(capacity: 32) { $0.double(bound, wholeWithoutPoint: format == .prometheus) }
     }
 }
 
@@ -160,11 +196,16 @@ extension TextWriter {
 private struct BoundTexts {
     private var bounds: [Double]?
     private var texts: [[UInt8]] = []
+    private let format: PrometheusTextEncoder.Format
+
+    init(_ format: PrometheusTextEncoder.Format) {
+        self.format = format
+    }
 
     mutating func texts(of bounds: [Double]) -> [[UInt8]] {
         if self.bounds != bounds {
             self.bounds = bounds
-            texts = bounds.map(TextWriter.bound) + [Array("+Inf".utf8)]
+            texts = bounds.map { TextWriter.bound($0, format) } + [Array("+Inf".utf8)]
         }
         return texts
     }

@@ -24,16 +24,20 @@ struct HistogramTable: Sendable {
     private var pages: [[UInt64]] = []
     /// The same values once more; nil unless they are exported like that.
     private var exponential: ExponentialTable?
+    private var exemplars: ExemplarTable
 
     init(bounds: [Double], isExponential: Bool = false) {
         exponential = isExponential ? ExponentialTable() : nil
         self.bounds = bounds
         boundsInNanoseconds = bounds.map { UInt64(($0 * 1e9).rounded()) }
         wordsPerSeries = Word.firstBucket + bounds.count + 1
+        exemplars = ExemplarTable(buckets: bounds.count + 1)
     }
 
     /// Adds one value to the histogram of a series.
-    mutating func record(nanoseconds: UInt64, in series: Int) {
+    ///
+    /// - Parameter exemplar: where the value comes from, if it becomes an exemplar.
+    mutating func record(nanoseconds: UInt64, in series: Int, exemplar: ExemplarTable.Source? = nil) {
         exponential?.record(nanoseconds: nanoseconds, in: series)
         let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
         while pages.count <= page {
@@ -50,6 +54,7 @@ struct HistogramTable: Sendable {
             words[Word.maximum] = max(words[Word.maximum], nanoseconds)
             words[Word.firstBucket + bucket] += 1
         }
+        if let exemplar { exemplars.record(nanoseconds, exemplar, bucket: bucket, in: series) }
     }
 
     /// One point for each series with a value.
@@ -57,8 +62,17 @@ struct HistogramTable: Sendable {
     /// - Parameters:
     ///   - attributes: the attributes of each series, by its number.
     ///   - start: when counting began, in nanoseconds since 1970.
-    func points(_ attributes: PagedArray<[Attribute]>, start: UInt64) -> [HistogramPoint] {
-        attributes.indices.compactMap { point($0, attributes[$0], start) }
+    ///   - clock: turns the exemplars' times into dates.
+    func points(
+        _ attributes: PagedArray<[Attribute]>,
+        start: UInt64,
+        _ clock: ExemplarTable.Clock
+    ) -> [HistogramPoint] {
+        attributes.indices.compactMap { series in
+            var point = point(series, attributes[series], start)
+            point?.exemplars = exemplars.exemplars(of: series, clock)
+            return point
+        }
     }
 
     private func point(_ series: Int, _ attributes: [Attribute], _ start: UInt64) -> HistogramPoint? {
@@ -81,16 +95,4 @@ struct HistogramTable: Sendable {
     }
 
     private static func seconds(_ nanoseconds: UInt64) -> Double { Double(nanoseconds) / 1e9 }
-}
-
-extension HistogramTable {
-    // The bounds of the OpenTelemetry semantic conventions for generative AI.
-
-    static let requestDuration = [
-        0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
-    ]
-    static let timeToFirstToken = [
-        0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
-    ]
-    static let timePerOutputToken = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
 }

@@ -4,29 +4,55 @@ import GenAISupport
 
 /// Counts and histograms of tracked requests.
 ///
-/// A request's kind is looked up once, when it arrives. Later recordings use its position. Kinds and outcomes are never
+/// A request's kind is looked up once, when it arrives. Later recordings use its place. Kinds and outcomes are never
 /// removed, so that positions stay valid.
 struct RequestStore: Sendable {
-    /// What the histograms of tokens distinguish.
-    private struct Kind: Hashable {
+    /// What all figures of tracked requests distinguish.
+    struct Kind: Hashable {
+        // No longer than an attribute can be.
         var model: String
         var operation: String
+        /// The application's own attributes: the values of the keys that are allowed, in their order.
+        var own: [String] = []
 
-        // A model has few operations, so hashing its name is enough. Hashing is half of what a lookup costs.
+        // A model has few operations and attributes, so hashing its name is enough. Hashing is half of what a lookup costs.
         func hash(into hasher: inout Hasher) { hasher.combine(model) }
+    }
 
-        /// Empty names are left out; the request counts even so.
-        var attributes: [Attribute] {
-            [Attribute("gen_ai.request.model", .string(model)), Attribute("gen_ai.operation.name", .string(operation))]
-                .filter { $0.value != .string("") }
+    /// Where the figures of a request are.
+    struct Place {
+        fileprivate(set) var kind: Int
+        /// Position of the model among those that have objectives.
+        fileprivate(set) var model: Int
+    }
+
+    /// What a request tells at its end.
+    struct Ending {
+        var failure: Failure?
+        /// No longer than an attribute can be.
+        var responseModel: String?
+        var inputTokens: Int?
+        var cachedInputTokens: Int?
+        /// In all, those that were told before too.
+        var outputTokens: Int?
+        /// Those of ``outputTokens`` that have not been counted.
+        var uncountedOutputTokens = 0
+        /// From the arrival to the first token and to the end, in nanoseconds.
+        var firstToken: UInt64?
+        var duration: UInt64 = 0
+
+        /// In nanoseconds; nil where it is not known.
+        var timePerOutputToken: UInt64? {
+            guard let firstToken, let outputTokens, outputTokens >= 2 else { return nil }
+            return duration.subtractingSaturated(firstToken) / UInt64(outputTokens - 1)
         }
     }
 
     /// Why a request failed.
     enum Failure: Sendable {
         case thrown(any Error.Type)
-        /// Dropped without `finish`.
-        case abandoned
+        /// No longer than an attribute can be.
+        case named(String)
     }
 
     /// What counters and durations distinguish.
@@ -34,6 +60,14 @@ struct RequestStore: Sendable {
         var kindPosition: Int
         /// Nil for a request without an error.
         var errorType: String?
+        var responseModel: String?
+    }
+
+    /// What is looked up once for a kind.
+    private struct KindValue {
+        /// Position of the outcome without an error and a response's model; nil before the first such request.
+        var success: Int?
+        var model: Int
     }
 
     /// The values for a snapshot, without the indexes.
@@ -42,35 +76,48 @@ struct RequestStore: Sendable {
         var kinds: PagedArray<[Attribute]>
         var outcomeAttributes: PagedArray<[Attribute]>
         var counts: PagedArray<Int>
+        var tokens: PagedArray<TokenCounts>
         var duration: HistogramTable
+        var queueTime: HistogramTable
         var timeToFirstToken: HistogramTable
         var timePerOutputToken: HistogramTable
+        var good: GoodRequests.Values
     }
 
     var running = 0
     var waiting = 0
-    /// The value is the position of the outcome without an error; nil before the first such request.
-    private var kinds: SeriesTable<Kind, Int?>
+    private let providerName: String?
+    private let ownKeys: [String]
+    private var kinds: SeriesTable<Kind, KindValue>
     /// The value is the number of requests.
     private var outcomes: SeriesTable<Outcome, Int>
-    private var duration: HistogramTable
+    /// By the position of the kind, as are the queue time and the time to first token.
+    private var tokens = PagedArray<TokenCounts>()
+    private var queueTime: HistogramTable
     private var timeToFirstToken: HistogramTable
+    /// By the position of the outcome, as is the time per output token.
+    private var duration: HistogramTable
     private var timePerOutputToken: HistogramTable
+    private var good: GoodRequests
     /// Names of error types, because making one allocates. A program has few of them.
     private var errorTypes: [ObjectIdentifier: String] = [:]
 
     /// - Parameters:
     ///   - limit: the most kinds, and the most outcomes.
-    ///   - isExponential: whether values are counted in exponential buckets too.
-    init(limit: Int, isExponential: Bool = false) {
+    ///   - isExponential: whether times are counted in exponential buckets too.
+    init(_ configuration: RequestConfiguration, limit: Int, isExponential: Bool) {
         func table(_ bounds: [Double]) -> HistogramTable {
             HistogramTable(bounds: bounds, isExponential: isExponential)
         }
-        duration = table(HistogramTable.requestDuration)
-        timeToFirstToken = table(HistogramTable.timeToFirstToken)
-        timePerOutputToken = table(HistogramTable.timePerOutputToken)
+        providerName = configuration.providerName.map(Attribute.cut)
+        ownKeys = configuration.allowedAttributes
+        duration = table(configuration.durationBounds)
+        queueTime = table(configuration.durationBounds)
+        timeToFirstToken = table(configuration.timeToFirstTokenBounds)
+        timePerOutputToken = table(configuration.timePerOutputTokenBounds)
         kinds = SeriesTable(limit: limit)
         outcomes = SeriesTable(limit: limit)
+        good = GoodRequests(configuration.objectives, limit: limit)
     }
 
     var values: Values {
@@ -78,59 +125,107 @@ struct RequestStore: Sendable {
             kinds: kinds.series.attributes,
             outcomeAttributes: outcomes.series.attributes,
             counts: outcomes.series.values,
+            tokens: tokens,
             duration: duration,
+            queueTime: queueTime,
             timeToFirstToken: timeToFirstToken,
-            timePerOutputToken: timePerOutputToken
+            timePerOutputToken: timePerOutputToken,
+            good: good.values
         )
     }
 
-    /// The position of a kind, for the calls below. The names must have been cut to an attribute's length.
-    mutating func kindPosition(_ model: String, _ operation: String) -> Int {
-        kinds.position(of: Kind(model: model, operation: operation), initial: nil, attributes: \.attributes)
+    /// The place of a kind, for the calls below.
+    mutating func place(of kind: Kind) -> Place {
+        let position = kinds.position(
+            of: kind,
+            initial: KindValue(success: nil, model: good.position(of: kind.model)),
+            attributes: attributes
+        )
+        while tokens.count <= position { tokens.append(TokenCounts()) }
+        // Kinds beyond the limit share a position, but may be of several models.
+        let model = isOverflow(position) ? good.position(of: kind.model) : kinds[position].model
+        return Place(kind: position, model: model)
     }
 
     /// Whether a kind is beyond the cardinality limit.
-    func isOverflow(kindPosition: Int) -> Bool { kindPosition == kinds.overflowPosition }
+    func isOverflow(_ place: Place) -> Bool { isOverflow(place.kind) }
 
-    mutating func recordFirstToken(nanoseconds: UInt64, kindPosition: Int) {
-        timeToFirstToken.record(nanoseconds: nanoseconds, in: kindPosition)
+    private func isOverflow(_ kindPosition: Int) -> Bool { kindPosition == kinds.overflowPosition }
+
+    mutating func recordQueueTime(_ nanoseconds: UInt64, at place: Place, _ exemplar: ExemplarTable.Source?) {
+        queueTime.record(nanoseconds: nanoseconds, in: place.kind, exemplar: exemplar)
     }
 
-    mutating func recordTimePerOutputToken(nanoseconds: UInt64, kindPosition: Int) {
-        timePerOutputToken.record(nanoseconds: nanoseconds, in: kindPosition)
+    mutating func recordFirstToken(_ nanoseconds: UInt64, at place: Place, _ exemplar: ExemplarTable.Source?) {
+        timeToFirstToken.record(nanoseconds: nanoseconds, in: place.kind, exemplar: exemplar)
+    }
+
+    mutating func recordOutputTokens(_ count: Int, at place: Place) {
+        tokens[place.kind].output.add(count)
     }
 
     /// Counts a request that has ended.
     ///
     /// - Returns: whether its outcome is beyond the cardinality limit.
-    mutating func recordEnd(nanoseconds: UInt64, kindPosition: Int, failure: Failure?) -> Bool {
-        let position = outcomePosition(kindPosition, failure)
+    mutating func recordEnd(_ ending: Ending, at place: Place, _ exemplar: ExemplarTable.Source?) -> Bool {
+        let position = outcomePosition(place.kind, ending.failure, ending.responseModel)
         outcomes[position] = outcomes[position].addingAsCount(1)
-        duration.record(nanoseconds: nanoseconds, in: position)
+        duration.record(nanoseconds: ending.duration, in: position, exemplar: exemplar)
+        if ending.inputTokens != nil || ending.outputTokens != nil { tokens[place.kind].add(ending) }
+        if ending.failure == nil {
+            if let time = ending.timePerOutputToken {
+                timePerOutputToken.record(nanoseconds: time, in: position, exemplar: exemplar)
+            }
+            good.count(ending, modelPosition: place.model)
+        }
         return position == outcomes.overflowPosition
     }
 
-    private mutating func outcomePosition(_ kindPosition: Int, _ failure: Failure?) -> Int {
-        if failure == nil, let known = kinds[kindPosition] { return known }
+    private mutating func outcomePosition(_ kindPosition: Int, _ failure: Failure?, _ responseModel: String?) -> Int {
+        let isPlain = failure == nil && responseModel == nil
+        if isPlain, let known = kinds[kindPosition].success { return known }
         // If the kind is beyond the limit, so is every outcome.
-        guard !isOverflow(kindPosition: kindPosition) else { return outcomes.sharedPosition(initial: 0) }
-        let outcome = Outcome(kindPosition: kindPosition, errorType: failure.map { name($0) })
+        guard !isOverflow(kindPosition) else { return outcomes.sharedPosition(initial: 0) }
+        let outcome = Outcome(
+            kindPosition: kindPosition,
+            errorType: failure.map { name($0) },
+            responseModel: responseModel
+        )
         let attributes = kinds.series.attributes[kindPosition]
         let position = outcomes.position(of: outcome, initial: 0) { outcome in
-            attributes + (outcome.errorType.map { [Attribute("error.type", .string($0))] } ?? [])
+            attributes
+                + Self.attributes([
+                    ("gen_ai.response.model", outcome.responseModel), ("error.type", outcome.errorType),
+                ])
         }
-        if failure == nil { kinds[kindPosition] = position }
+        if isPlain { kinds[kindPosition].success = position }
         return position
     }
 
     private mutating func name(_ failure: Failure) -> String {
         switch failure {
-        case .abandoned: return "abandoned"
+        case .named(let name): return name
         case .thrown(let type):
             if let known = errorTypes[ObjectIdentifier(type)] { return known }
             let name = Attribute.cut(String(describing: type))
             errorTypes[ObjectIdentifier(type)] = name
             return name
+        }
+    }
+
+    private func attributes(_ kind: Kind) -> [Attribute] {
+        Self.attributes(
+            [
+                ("gen_ai.request.model", kind.model), ("gen_ai.operation.name", kind.operation),
+                ("gen_ai.provider.name", providerName),
+            ] + zip(ownKeys, kind.own).map { ($0, $1) }
+        )
+    }
+
+    /// What is empty is left out; the request counts even so.
+    private static func attributes(_ texts: [(key: String, value: String?)]) -> [Attribute] {
+        texts.compactMap { text in
+            text.value.flatMap { $0.isEmpty ? nil : Attribute(text.key, .string($0)) }
         }
     }
 }

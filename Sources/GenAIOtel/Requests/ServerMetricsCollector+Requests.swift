@@ -3,8 +3,9 @@
 extension ServerMetricsCollector {
     /// Tracks a request while `body` runs: it counts as running at once, and as ended when `body` returns or throws.
     ///
-    /// An error of `body` is rethrown; the name of its type becomes the attribute `error.type`. If `body` calls
-    /// ``ServerRequest/finish(outputTokens:error:)`` itself, that call counts. Thread-safe.
+    /// An error of `body` is rethrown; the name of its type becomes the attribute `error.type`, unless
+    /// ``RequestConfiguration/outcomeOfError`` says otherwise. If `body` calls `finish` itself, that call counts.
+    /// Thread-safe.
     ///
     /// ```swift
     /// let answer = collector.trackRequest(model: "llama-3") { request in
@@ -17,13 +18,15 @@ extension ServerMetricsCollector {
     ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
     ///   - operation: attribute `gen_ai.operation.name`, likewise: `chat`, `text_completion`, `embeddings`, ...
     ///     (OpenTelemetry semantic conventions for generative AI).
+    ///   - attributes: further attributes of which ``RequestConfiguration/allowedAttributes`` has the keys, likewise.
     ///   - body: serves the request. Receives the request, to report its progress.
     public func trackRequest<R>(
         model: String,
         operation: String = "chat",
+        attributes: [String: String] = [:],
         _ body: (ServerRequest) throws -> R
     ) rethrows -> R {
-        let request = beginRequest(model, operation, isWaiting: false)
+        let request = beginRequest(model: model, operation: operation, attributes: attributes)
         do {
             let result = try body(request)
             request.finish()
@@ -40,10 +43,11 @@ extension ServerMetricsCollector {
     public func trackRequest<R>(
         model: String,
         operation: String = "chat",
+        attributes: [String: String] = [:],
         isolation: isolated (any Actor)? = #isolation,
         _ body: (ServerRequest) async throws -> R
     ) async rethrows -> R {
-        let request = beginRequest(model, operation, isWaiting: false)
+        let request = beginRequest(model: model, operation: operation, attributes: attributes)
         do {
             #if compiler(>=6.1)
             let result = try await body(request)
@@ -58,32 +62,103 @@ extension ServerMetricsCollector {
         }
     }
 
-    /// Tracks a request in a queue: it counts as waiting until ``ServerRequest/start()``.
+    /// Not a form of `trackRequest`: a request that is tracked needs a closure to run, or an end of its own.
+    @available(
+        *,
+        unavailable,
+        message: """
+            trackRequest tracks what its closure does; give it one, or call beginRequest(model:) for a request that ends \
+            somewhere else, such as at the end of a stream
+            """
+    )
+    public func trackRequest(
+        model: String,
+        operation: String = "chat",
+        attributes: [String: String] = [:]
+    ) -> ServerRequest {
+        beginRequest(model: model, operation: operation, attributes: attributes)
+    }
+
+    /// Tracks a request that ends somewhere else, such as at the end of a stream: it counts as running at once, and as ended
+    /// at its `finish`.
     ///
-    /// Its times run from this call, so they include the time in the queue. Thread-safe.
+    /// Thread-safe.
+    ///
+    /// ```swift
+    /// let request = collector.beginRequest(model: "llama-3")
+    /// defer { request.finish(outputTokens: sent) }
+    /// ```
     ///
     /// - Parameters:
     ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
     ///   - operation: attribute `gen_ai.operation.name`, likewise.
+    ///   - attributes: further attributes of which ``RequestConfiguration/allowedAttributes`` has the keys, likewise.
     /// - Returns: the request. Keep it until it has ended: a dropped request ends with `error.type` `abandoned`.
-    public func enqueueRequest(model: String, operation: String = "chat") -> ServerRequest {
-        beginRequest(model, operation, isWaiting: true)
+    public func beginRequest(
+        model: String,
+        operation: String = "chat",
+        attributes: [String: String] = [:]
+    ) -> ServerRequest {
+        request(RequestStore.Kind(model: model, operation: operation), attributes, isWaiting: false)
+    }
+
+    /// Tracks a request in a queue, like ``beginRequest(model:operation:attributes:)``, but it counts as waiting until
+    /// ``ServerRequest/start()``.
+    ///
+    /// Its times run from this call, so they include the time in the queue. Thread-safe.
+    public func enqueueRequest(
+        model: String,
+        operation: String = "chat",
+        attributes: [String: String] = [:]
+    ) -> ServerRequest {
+        request(RequestStore.Kind(model: model, operation: operation), attributes, isWaiting: true)
     }
 
     /// A request that arrives now; counts it as waiting or running.
-    private func beginRequest(_ model: String, _ operation: String, isWaiting: Bool) -> ServerRequest {
-        let longest = Attribute.longestValue
-        guard model.utf8.count <= longest, operation.utf8.count <= longest else {
-            // Cut before the lock is taken: names may have any length.
-            return beginRequest(Attribute.cut(model), Attribute.cut(operation), isWaiting: isWaiting)
-        }
+    private func request(
+        _ kind: RequestStore.Kind,
+        _ attributes: [String: String],
+        isWaiting: Bool
+    ) -> ServerRequest {
+        var kind = kind
+        // Cut before the lock is taken: names may have any length. Only long ones, because cutting retains the name.
+        if kind.model.utf8.count > Attribute.longestValue { kind.model = Attribute.cut(kind.model) }
+        if kind.operation.utf8.count > Attribute.longestValue { kind.operation = Attribute.cut(kind.operation) }
+        if !attributes.isEmpty { kind.own = ownValues(attributes) }
+        let trace = requestConfiguration.currentTrace?()
         let arrival = nanoseconds()
-        let (position, isOverflow) = state.withLock { state in
+        let (place, isOverflow) = state.withLock { state in
             if isWaiting { state.requests.waiting += 1 } else { state.requests.running += 1 }
-            let position = state.requests.kindPosition(model, operation)
-            return (position, state.requests.isOverflow(kindPosition: position))
+            let place = state.requests.place(of: kind)
+            return (place, state.requests.isOverflow(place))
         }
         if isOverflow { cardinality.warn(of: .requests) }
-        return ServerRequest(self, kindPosition: position, arrival: arrival, isWaiting: isWaiting)
+        return ServerRequest(self, at: place, arrival: arrival, isWaiting: isWaiting, trace: trace)
+    }
+
+    /// The values of the keys that are allowed, in their order.
+    private func ownValues(_ attributes: [String: String]) -> [String] {
+        var allowed = 0
+        let values = requestConfiguration.allowedAttributes.map { key in
+            guard let value = attributes[key] else { return "" }
+            allowed += 1
+            return value.utf8.count > Attribute.longestValue ? Attribute.cut(value) : value
+        }
+        if allowed < attributes.count { warnOfForbidden(attributes.keys) }
+        return values.allSatisfy(\.isEmpty) ? [] : values
+    }
+
+    private func warnOfForbidden(_ keys: some Collection<String>) {
+        guard forbiddenAttributes.exchange(true, ordering: .relaxed) == false else { return }
+        let names = keys.filter { !requestConfiguration.allowedAttributes.contains($0) }.sorted()
+        log.warning(
+            "Attributes of requests are dropped, such as \(quoted(names.first ?? "")): requests.allowedAttributes does not have their keys"
+        )
+    }
+
+    /// What an error counts as; nil if it is a success.
+    func failure(_ error: any Error) -> RequestStore.Failure? {
+        guard let outcome = requestConfiguration.outcomeOfError?(error) else { return .thrown(type(of: error)) }
+        return outcome.errorType.map { .named($0) }
     }
 }

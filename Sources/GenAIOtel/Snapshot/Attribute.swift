@@ -16,6 +16,14 @@ package enum AttributeValue: Sendable, Hashable {
     case string(String)
     case int(Int)
     case bool(Bool)
+
+    var text: String {
+        switch self {
+        case .string(let text): text
+        case .int(let number): number.description
+        case .bool(let flag): flag ? "true" : "false"
+        }
+    }
 }
 
 extension Attribute {

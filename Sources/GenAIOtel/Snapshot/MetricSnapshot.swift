@@ -153,6 +153,8 @@ package struct HistogramPoint: Sendable, Equatable {
     package var accumulated: HistogramReading?
     /// The same values in exponential buckets; nil where nobody has asked for them.
     package var exponential: ExponentialBuckets?
+    /// At most one for each bucket, in their order.
+    package var exemplars: [Exemplar] = []
 
     package init(
         _ attributes: [Attribute],
@@ -170,6 +172,21 @@ package struct HistogramPoint: Sendable, Equatable {
         self.sum = sum
         self.range = range
         self.start = start
+    }
+}
+
+/// One of the values that were counted, and the trace of the request that it comes from (OpenTelemetry metrics data model,
+/// "Exemplars").
+package struct Exemplar: Sendable, Equatable {
+    package var value: Double
+    /// When it was counted, in nanoseconds since 1970-01-01 UTC.
+    package var time: UInt64
+    package var trace: RequestTrace?
+
+    package init(value: Double, time: UInt64, trace: RequestTrace?) {
+        self.value = value
+        self.time = time
+        self.trace = trace
     }
 }
 
@@ -235,6 +252,19 @@ extension MetricSnapshot {
                 .filter { $0.data.pointCount > 0 }
         }
         return result
+    }
+
+    /// Keeps the exemplars of an interval, up to the snapshot's time.
+    ///
+    /// - Parameter start: when the interval began, in nanoseconds since 1970-01-01 UTC.
+    package mutating func keepExemplars(after start: UInt64) {
+        for position in metrics.indices {
+            guard case .histogram(var points, let temporality) = metrics[position].data,
+                points.contains(where: { !$0.exemplars.isEmpty })
+            else { continue }
+            for point in points.indices { points[point].exemplars.removeAll { $0.time <= start || $0.time > time } }
+            metrics[position].data = .histogram(points, temporality)
+        }
     }
 
     /// The metrics by scope, without empty scopes.

@@ -9,6 +9,8 @@ package enum Figure: UInt8, CaseIterable, Sendable {
     case up
     case inputTokens, outputTokens, prefixCacheQueries, prefixCacheHits, preemptions
     case requestsSucceeded, requestsAborted, requestsFailed
+    /// No server tells it.
+    case requestsGood
     case requestDuration, queueTime, timeToFirstToken, timePerOutputToken
 
     /// What there is to know about a figure.
@@ -66,6 +68,7 @@ package enum Figure: UInt8, CaseIterable, Sendable {
         case .requestsSucceeded: Row(metric: .requests, kind: .sum)
         case .requestsAborted: Row(metric: .requests, kind: .sum, attribute: ("error.type", "abort"))
         case .requestsFailed: Row(metric: .requests, kind: .sum, attribute: ("error.type", "error"))
+        case .requestsGood: Row(metric: .requestsGood, kind: .sum)
         case .requestDuration: Row(metric: .requestDuration, kind: .histogram)
         case .queueTime: Row(metric: .queueTime, kind: .histogram)
         case .timeToFirstToken: Row(metric: .timeToFirstToken, kind: .histogram)

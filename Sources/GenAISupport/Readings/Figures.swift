@@ -5,7 +5,7 @@
 /// ```swift
 /// HistogramReading(bounds: [0.1, 1], bucketCounts: [7, 2, 0], sum: 1.9)
 /// ```
-public struct HistogramReading: Sendable, Equatable {
+public struct HistogramReading: Sendable, Hashable {
     /// The upper bounds of all buckets but the last, each inclusive, finite and higher than the one before; in seconds for
     /// durations.
     public var bounds: [Double]

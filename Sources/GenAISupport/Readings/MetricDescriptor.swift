@@ -85,6 +85,11 @@ extension MetricDescriptor {
         unit: "{request}",
         description: "Number of requests that have ended"
     )
+    package static let requestsGood = MetricDescriptor(
+        name: "gen_ai.server.requests.good",
+        unit: "{request}",
+        description: "Number of requests that ended without an error and within the limits of an objective"
+    )
     package static let tokens = MetricDescriptor(
         name: "gen_ai.server.tokens",
         unit: "{token}",

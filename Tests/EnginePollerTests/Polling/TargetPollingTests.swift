@@ -190,9 +190,7 @@ struct TargetPollingTests {
 
     @Test("nobody listening is down")
     func refused() throws {
-        let server = try LoopbackServer(always: .close)
-        server.stop()
-        let bench = try Bench(server.url)
+        let bench = try Bench(RefusedPort.url)
         #expect(try bench.poll().isUp == false)
         #expect(bench.log.lines(.warning).first?.contains("connection refused (is the engine started") == true)
     }

@@ -1,5 +1,6 @@
-// A hundred thousand damaged pages: whatever a server sends, no crash, and nothing out of range is read or exported.
+// Damaged pages by the thousand: whatever a server sends, no crash, and nothing out of range is read or exported.
 
+import Foundation
 import GenAISupport
 import TestSupport
 import Testing
@@ -10,9 +11,9 @@ import Testing
 // One case after another on a thread of their own, so that other tests do not wait for processors.
 @Suite("Random damage, the same in every run", .blocking, .serialized)
 struct MutationTests {
-    /// With the pages below and four answers more than a hundred thousand in all.
-    private static let mutationsPerPage = 3_100
-    private static let mutationsPerAnswer = 2_500
+    /// Of every page and answer below. `TEST_MUTATIONS` asks for more: 3000 make more than a hundred thousand in all.
+    private static let mutations =
+        ProcessInfo.processInfo.environment["TEST_MUTATIONS"].flatMap { Int($0) } ?? 300
     private static let pages = [
         "vllm-0.32.0-busy.txt", "vllm-0.32.0-two-replicas-fresh.txt", "vllm-0.32.0-dp2-last.txt",
         "vllm-0.32.0-preempt-last.txt", "vllm-0.32.0-under-ray-busy.txt", "vllm-0.8.5-busy.txt", "vllm-underscore.txt",
@@ -36,7 +37,7 @@ struct MutationTests {
         var mutator = Mutator(seed: Self.seed(fixture), tokens: Self.tokens)
         for excerpt in excerpts {
             var export = CheckedExport()
-            for number in 0..<Self.mutationsPerPage / excerpts.count {
+            for number in 0..<Self.mutations / excerpts.count {
                 // What follows damage is as telling as damage: some pages are whole.
                 let page = number % 20 == 0 ? excerpt : mutator.mutate(excerpt)
                 let models = EnginePage(page)?.models ?? []
@@ -55,7 +56,7 @@ struct MutationTests {
     func damagedAnswer(detail: EngineDetail, fixture: String) throws {
         let answer = Array(try Fixture.bytes(fixture).prefix(200))
         var mutator = Mutator(seed: Self.seed(fixture), tokens: Self.tokens)
-        for _ in 0..<Self.mutationsPerAnswer {
+        for _ in 0..<Self.mutations {
             let damaged = mutator.mutate(answer)
             var model = ModelReading(model: nil)
             var cache = LlamaCache()

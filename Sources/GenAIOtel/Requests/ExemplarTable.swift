@@ -1,0 +1,54 @@
+// The exemplars of one metric, laid out like its histograms.
+
+/// The newest exemplar of each bucket of each series. Series are numbered from 0.
+struct ExemplarTable: Sendable {
+    /// Where an exemplar comes from.
+    struct Source {
+        /// On the collector's clock, in nanoseconds.
+        var time: UInt64
+        var trace: RequestTrace?
+    }
+
+    /// Turns times on the collector's clock into dates.
+    struct Clock {
+        /// The same moment, in nanoseconds since 1970 and on the collector's clock.
+        var date: UInt64
+        var time: UInt64
+
+        func date(of time: UInt64) -> UInt64 { date.subtractingSaturated(self.time.subtractingSaturated(time)) }
+    }
+
+    private struct Slot {
+        /// In nanoseconds.
+        var value: UInt64
+        var time: UInt64
+        var trace: RequestTrace?
+    }
+
+    /// A recording after a snapshot copies a page.
+    private static let seriesPerPage = 8
+
+    private let buckets: Int
+    /// Empty until one of its series has an exemplar.
+    private var pages: [[Slot?]] = []
+
+    init(buckets: Int) {
+        self.buckets = buckets
+    }
+
+    mutating func record(_ nanoseconds: UInt64, _ source: Source, bucket: Int, in series: Int) {
+        let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
+        while pages.count <= page { pages.append([]) }
+        if pages[page].isEmpty { pages[page] = [Slot?](repeating: nil, count: buckets * Self.seriesPerPage) }
+        pages[page][place * buckets + bucket] = Slot(value: nanoseconds, time: source.time, trace: source.trace)
+    }
+
+    /// In the order of the buckets.
+    func exemplars(of series: Int, _ clock: Clock) -> [Exemplar] {
+        let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
+        guard page < pages.count, !pages[page].isEmpty else { return [] }
+        return pages[page][place * buckets..<(place + 1) * buckets].compactMap { slot in
+            slot.map { Exemplar(value: Double($0.value) / 1e9, time: clock.date(of: $0.time), trace: $0.trace) }
+        }
+    }
+}

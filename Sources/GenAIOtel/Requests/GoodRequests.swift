@@ -1,0 +1,99 @@
+// The tracked requests that met an objective.
+
+import GenAISupport
+
+/// Counts, by model and objective, the requests that ended well.
+struct GoodRequests: Sendable {
+    /// The limits of an objective, in nanoseconds.
+    private struct Limits: Sendable {
+        var timeToFirstToken: UInt64?
+        var timePerOutputToken: UInt64?
+        var duration: UInt64?
+
+        init(_ objective: RequestObjective) {
+            timeToFirstToken = objective.timeToFirstToken?.nanoseconds
+            timePerOutputToken = objective.timePerOutputToken?.nanoseconds
+            duration = objective.duration?.nanoseconds
+        }
+
+        func holds(_ request: RequestStore.Ending) -> Bool {
+            // A time that is not known is not within a limit. After a single token there is none.
+            let perToken = request.outputTokens.map { $0 < 2 } == true ? 0 : request.timePerOutputToken
+            return Self.isWithin(duration, request.duration) && Self.isWithin(timeToFirstToken, request.firstToken)
+                && Self.isWithin(timePerOutputToken, perToken)
+        }
+
+        private static func isWithin(_ limit: UInt64?, _ time: UInt64?) -> Bool {
+            guard let limit else { return true }
+            return time.map { $0 <= limit } ?? false
+        }
+    }
+
+    /// The values for a snapshot.
+    struct Values: Sendable {
+        fileprivate var objectives: [RequestObjective]
+        fileprivate var models: SeriesTable<String, [Int]>.Series
+    }
+
+    private let objectives: [RequestObjective]
+    private let limits: [Limits]
+    /// The value is the number of good requests by objective.
+    private var models: SeriesTable<String, [Int]>
+
+    init(_ objectives: [RequestObjective], limit: Int) {
+        self.objectives = objectives
+        limits = objectives.map(Limits.init)
+        models = SeriesTable(limit: limit)
+        // Models that an objective names come first, so that they are never beyond the limit.
+        for model in objectives.flatMap({ $0.models ?? [] }) { _ = position(of: Attribute.cut(model)) }
+    }
+
+    var values: Values { Values(objectives: objectives, models: models.series) }
+
+    /// The position of a model, for ``count(_:modelPosition:)``; 0 if there are no objectives.
+    mutating func position(of model: String) -> Int {
+        guard !objectives.isEmpty else { return 0 }
+        return models.position(of: model, initial: [Int](repeating: 0, count: objectives.count)) { model in
+            model.isEmpty ? [] : [Attribute("gen_ai.request.model", .string(model))]
+        }
+    }
+
+    /// Counts a request that ended without an error.
+    mutating func count(_ request: RequestStore.Ending, modelPosition: Int) {
+        for (position, limits) in limits.enumerated() where limits.holds(request) {
+            models[modelPosition][position] = models[modelPosition][position].addingAsCount(1)
+        }
+    }
+}
+
+extension GoodRequests.Values {
+    /// One point for each objective and each of its models, 0 at first.
+    func points(start: UInt64) -> [NumberPoint] {
+        models.values.indices.flatMap { position in
+            let attributes = models.attributes[position]
+            return zip(objectives, models.values[position]).compactMap { objective, count -> NumberPoint? in
+                guard objective.isFor(attributes.first?.value) else { return nil }
+                let name = Attribute("gen_ai.server.objective", .string(Attribute.cut(objective.name)))
+                return NumberPoint([name] + attributes, .int(count), start: start)
+            }
+        }
+    }
+}
+
+extension RequestObjective {
+    fileprivate func isFor(_ model: AttributeValue?) -> Bool {
+        guard let models else { return true }
+        guard case .string(let model) = model else { return false }
+        return models.contains { Attribute.cut($0) == model }
+    }
+}
+
+extension Duration {
+    /// 0 or more; what is too long becomes the longest.
+    fileprivate var nanoseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        guard seconds >= 0 else { return 0 }
+        let (product, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+        return overflow ? .max : product.addingSaturated(UInt64(max(attoseconds, 0) / 1_000_000_000))
+    }
+}

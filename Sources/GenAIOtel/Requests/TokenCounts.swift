@@ -1,0 +1,39 @@
+// The tokens of one kind of tracked requests.
+
+import GenAISupport
+
+/// Sums of tokens, each absent until a request tells something of it.
+struct TokenCounts: Sendable {
+    /// A number that never falls.
+    struct Sum: Sendable {
+        // Below 0 before the first number. An optional would take twice the space.
+        private var number = -1
+
+        var value: Int? { number < 0 ? nil : number }
+
+        /// Adds a number that is 0 or more.
+        mutating func add(_ count: Int) { number = max(number, 0).addingAsCount(count) }
+    }
+
+    var input = Sum()
+    var output = Sum()
+    var prefixCacheQueries = Sum()
+    var prefixCacheHits = Sum()
+
+    mutating func add(_ ending: RequestStore.Ending) {
+        if ending.outputTokens != nil { output.add(ending.uncountedOutputTokens) }
+        guard let tokens = ending.inputTokens else { return }
+        input.add(tokens)
+        guard let cached = ending.cachedInputTokens else { return }
+        prefixCacheQueries.add(tokens)
+        prefixCacheHits.add(min(cached, tokens))
+    }
+
+    /// The figures that they are reported as.
+    var figures: KeyValuePairs<Figure, Sum> {
+        [
+            .inputTokens: input, .outputTokens: output, .prefixCacheQueries: prefixCacheQueries,
+            .prefixCacheHits: prefixCacheHits,
+        ]
+    }
+}
