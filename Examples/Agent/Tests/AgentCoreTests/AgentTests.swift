@@ -53,6 +53,13 @@ struct AgentTests {
                 #expect(page.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
                 #expect(page.text.contains(#"engine="vllm""#) && page.text.contains(#"service_name="genai-agent""#))
                 #expect(page.values("gen_ai_server_requests_running", engine) == [3])
+                let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+                let openMetrics = try await get("/metrics", port: port, headers: ["Accept": accept])
+                #expect(
+                    openMetrics.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                )
+                #expect(openMetrics.text.hasSuffix("# EOF\n"))
+                #expect(openMetrics.values("gen_ai_server_requests_running", engine) == [3])
                 #expect(try await get("/elsewhere", port: port).status == 404)
             }
         }

@@ -34,9 +34,9 @@ extension AgentServer {
                 refusal.headers[.wwwAuthenticate] = "Bearer realm=\"genai-agent\""
                 return refusal
             }
-            _ = MetricsFormat(accept: request.headers[values: .accept].joined(separator: ","))
-            let text = instrumentation.prometheusText()
-            return Self.text(text, type: MetricsFormat.prometheus.contentType)
+            let format = MetricsFormat(accept: request.headers[values: .accept].joined(separator: ","))
+            let text = format == .openMetrics ? instrumentation.openMetricsText() : instrumentation.prometheusText()
+            return Self.text(text, type: format.contentType)
         }
         self.init(
             router: router,
