@@ -8,6 +8,7 @@ let package = Package(
     products: [.executable(name: "genai-agent", targets: ["genai-agent"])],
     dependencies: [
         .package(name: "genai-otel-swift", path: "../.."),
+        .package(name: "live-page", path: "../LivePage"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -27,12 +28,17 @@ let package = Package(
             dependencies: [
                 .product(name: "GenAIOtel", package: "genai-otel-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "LivePage", package: "live-page"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ]
+            ],
+            resources: [.embedInCode("Page/Files")]
         ),
-        .testTarget(name: "AgentCoreTests", dependencies: ["AgentCore", "genai-agent"]),
+        .testTarget(
+            name: "AgentCoreTests",
+            dependencies: ["AgentCore", "genai-agent", .product(name: "LivePage", package: "live-page")]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,6 @@
 import Foundation
 import GenAIOtel
+import LivePage
 import Testing
 
 @testable import AgentCore
@@ -87,6 +88,19 @@ struct AgentTests {
             #expect(try await get("/metrics", port: port, headers: ["Authorization": "Bearer other"]).status == 401)
             #expect(try await get("/metrics", port: port, headers: ["Authorization": "Bearer s3cret"]).status == 200)
             #expect(try await get("/healthz", port: port).status == 200)
+        }
+    }
+
+    @Test("the page's files are there, whole, may load nothing from elsewhere, and need no token")
+    func page() async throws {
+        try await withAgent(AgentOptions(), environment: ["AGENT_TOKEN": "s3cret"]) { _, port in
+            #expect(Set(PageFile.all.map(\.path)).count == PageFile.all.count && PageFile.all.count == 8)
+            for file in PageFile.all {
+                let answer = try await get(file.path, port: port)
+                #expect(answer.status == 200 && answer.headers["content-type"] == file.contentType)
+                #expect(Array(answer.text.utf8) == file.bytes)
+                #expect(answer.headers["content-security-policy"]?.hasPrefix("default-src 'none';") == true)
+            }
         }
     }
 

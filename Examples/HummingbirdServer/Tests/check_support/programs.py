@@ -73,6 +73,13 @@ class Program:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
+    def pause(self):
+        """Keeps it from doing anything, until `resume`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self):
         """Ends it as a service manager would; a program that needs more, or fails at it, is wrong."""
         if self._is_killed:

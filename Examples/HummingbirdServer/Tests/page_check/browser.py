@@ -113,6 +113,10 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self.call("Emulation.setEmulatedMedia", {"features": [scheme]})
 
+    def move_pointer(self, x, y):
+        """Moves the mouse, without a button."""
+        self.call("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y})
+
     def evaluate(self, expression, timeout=30):
         """The value of a JavaScript expression; a promise is waited for."""
         parameters = {"expression": expression, "awaitPromise": True, "returnByValue": True}

@@ -19,7 +19,7 @@ def quantile(share, name, later, earlier, **labels):
     for bound in bounds:
         def total(scrape):
             return sum(value for found, value in scrape.find(name, **labels) if float(found["le"]) == bound)
-        counts.append(total(later) - (total(earlier) if earlier else 0))
+        counts.append(total(later) - total(earlier))
     if not counts or counts[-1] == 0:
         return None
     rank = share * counts[-1]
@@ -33,18 +33,18 @@ def quantile(share, name, later, earlier, **labels):
 def failures(now, since):
     """How many requests failed between two scrapes, by type of error."""
     kinds = {labels["error_type"] for labels, _ in now.find(REQUESTS) if "error_type" in labels}
-    counts = {kind: now.sum(REQUESTS, error_type=kind) - (since.sum(REQUESTS, error_type=kind) if since else 0)
+    counts = {kind: now.sum(REQUESTS, error_type=kind) - since.sum(REQUESTS, error_type=kind)
               for kind in kinds}
     return {kind: count for kind, count in counts.items() if count > 0}
 
 
 def expected(now, since, rate_since, rate_seconds):
-    """The page's values by id, for a scrape and those at which its windows begin (None: everything before counts)."""
+    """The page's values by id, for a scrape and those at which its windows begin."""
     def ended(scrape, **labels):
-        return scrape.sum(REQUESTS, **labels) if scrape else 0
+        return scrape.sum(REQUESTS, **labels)
 
     count = ended(now) - ended(since)
-    failed_count = failed(now) - (failed(since) if since else 0)
+    failed_count = failed(now) - failed(since)
     values = {
         "running": now.sum("gen_ai_server_requests_running", **OWN),
         "waiting": now.sum("gen_ai_server_requests_waiting", **OWN),
@@ -60,8 +60,8 @@ def expected(now, since, rate_since, rate_seconds):
         of_model = {MODEL: labels["model"]}
         models[labels["model"]] = {
             "KV cache": usage,
-            "Requests": ended(now, **of_model),
-            "Failed": failed(now, **of_model),
+            "Requests since start": ended(now, **of_model),
+            "Failed since start": failed(now, **of_model),
             "First token, median": quantile(0.5, TTFT, now, since, **of_model),
             "Per token, median": quantile(0.5, PER_TOKEN, now, since, **of_model),
         }

@@ -3,6 +3,7 @@
 import Foundation
 import GenAIOtel
 import Hummingbird
+import LivePage
 import Logging
 
 typealias AgentServer = Application<RouterResponder<BasicRequestContext>>
@@ -37,6 +38,13 @@ extension AgentServer {
             let format = MetricsFormat(accept: request.headers[values: .accept].joined(separator: ","))
             let text = format == .openMetrics ? instrumentation.openMetricsText() : instrumentation.prometheusText()
             return Self.text(text, type: format.contentType)
+        }
+        // No secret in them: whoever gets here reads nothing without the token.
+        for file in PageFile.all {
+            router.get(RouterPath(file.path)) { _, _ in
+                let body = ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes))
+                return Response(status: .ok, headers: file.headers, body: body)
+            }
         }
         self.init(
             router: router,

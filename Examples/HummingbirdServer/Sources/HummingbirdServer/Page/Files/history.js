@@ -42,7 +42,7 @@ function times(later, earlier) {
 }
 
 export class History {
-  /** Points of the charts: {time, running, ...}; a gap has only a time. */
+  /** Points of the charts: {time, at, running, ...}; a gap has only its time. */
   points = [];
   #samples = [];
   #keptSeconds;
@@ -93,24 +93,19 @@ export class History {
   }
 
   #lastMinute(sample) {
-    const base = this.#base();
-    const ended = sample.all.total - (base?.all.total ?? 0);
-    const failed = sample.all.failed - (base?.all.failed ?? 0);
+    const base = this.#samples[0];
+    const ended = sample.all.total - base.all.total;
+    const failed = sample.all.failed - base.all.failed;
     return {
-      since: base?.number ?? 0,
+      since: base.number,
       failedShare: ended > 0 ? (failed / ended) * 100 : null,
       failures: Object.fromEntries(
         [...sample.failures]
-          .map(([type, count]) => [type, count - (base?.failures.get(type) ?? 0)])
+          .map(([type, count]) => [type, count - (base.failures.get(type) ?? 0)])
           .filter(([, count]) => count > 0),
       ),
-      ...times(sample.all, base?.all),
+      ...times(sample.all, base.all),
     };
-  }
-
-  /** Where the last minute begins; null at the first scrape, which stands for all that was before. */
-  #base() {
-    return this.#samples.length > 1 ? this.#samples[0] : null;
   }
 
   #modelCounts(scrape) {
@@ -126,13 +121,14 @@ export class History {
     }
     for (const [name, now] of sample.models) {
       const model = byName.get(name) ?? { name, kvCacheUsage: null };
-      byName.set(name, { ...model, ...now, ...times(now, this.#base()?.models.get(name)) });
+      byName.set(name, { ...model, ...now, ...times(now, this.#samples[0].models.get(name)) });
     }
     return [...byName.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
   }
 
   #addPoint(point) {
-    this.points.push(point);
-    this.points = this.points.filter(({ time }) => point.time - time <= this.#keptSeconds);
+    // A new list: the charts keep theirs until they are given another.
+    const isKept = ({ time }) => point.time - time <= this.#keptSeconds;
+    this.points = [...this.points.filter(isKept), { at: Date.now(), ...point }];
   }
 }

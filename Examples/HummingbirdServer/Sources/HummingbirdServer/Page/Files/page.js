@@ -1,6 +1,6 @@
 // Asks /metrics once a second and shows what it says.
 
-import { Chart } from "./chart.js";
+import { Chart, clockTime } from "./chart.js";
 import { History } from "./history.js";
 import { Scrape } from "./prometheus.js";
 
@@ -23,8 +23,18 @@ function duration(value) {
   return value < 1 ? [(value * 1000).toFixed(value < 0.01 ? 1 : 0), "ms"] : [value.toFixed(2), "s"];
 }
 
-// The first two colours are those of the server as a whole.
-const modelColor = (index) => `color-${(index % 4) + 3}`;
+// Of models: the first two colours are those of the server as a whole. A model keeps its place when others come.
+const colors = [3, 4, 5, 6, 7, 8, 9, 10].map((number) => `color-${number}`);
+const styles = ["solid", "dashed", "dotted"];
+const places = new Map();
+
+/** Where colours are used up, the line's style tells models apart. */
+function look(model) {
+  if (!places.has(model)) places.set(model, places.size);
+  const place = places.get(model);
+  const style = styles[Math.floor(place / colors.length) % styles.length];
+  return { color: colors[place % colors.length], style };
+}
 
 const durationText = (value) => duration(value).join(" ").trim();
 const percentText = (value) => (isKnown(value) ? `${value.toFixed(1)} %` : dash);
@@ -84,10 +94,10 @@ function showCharts(state) {
     points,
     state.models
       .filter(({ kvCacheUsage }) => isKnown(kvCacheUsage))
-      .map(({ name }, index) => ({
+      .map(({ name }) => ({
         id: `kv:${name}`,
         label: name,
-        color: modelColor(index),
+        ...look(name),
         value: (point) => point.kv?.[name],
       })),
   );
@@ -114,18 +124,19 @@ function cell(label, text, value) {
   return result;
 }
 
-function modelRow(model, index) {
+function modelRow(model) {
+  const { color, style } = look(model.name);
   const row = document.createElement("tr");
   row.dataset.model = model.name;
   const name = document.createElement("th");
   name.scope = "row";
   const mark = document.createElement("span");
-  mark.className = `mark ${modelColor(index)}`;
+  mark.className = `mark ${color} ${style}`;
   name.append(mark, model.name);
   const usage = cell("KV cache", percentText(model.kvCacheUsage), model.kvCacheUsage);
   usage.className = "usage";
   const meter = document.createElement("span");
-  meter.className = `meter ${modelColor(index)}`;
+  meter.className = `meter ${color}`;
   meter.ariaHidden = "true";
   const fill = document.createElement("span");
   fill.style.width = `${model.kvCacheUsage ?? 0}%`;
@@ -134,14 +145,15 @@ function modelRow(model, index) {
   row.append(
     name,
     usage,
-    cell("Requests", (model.total ?? 0).toLocaleString("en"), model.total ?? 0),
-    cell("Failed", (model.failed ?? 0).toLocaleString("en"), model.failed ?? 0),
+    cell("Requests since start", (model.total ?? 0).toLocaleString("en"), model.total ?? 0),
+    cell("Failed since start", (model.failed ?? 0).toLocaleString("en"), model.failed ?? 0),
     cell("First token, median", durationText(model.p50), model.p50),
     cell("Per token, median", durationText(model.perToken), model.perToken),
   );
   return row;
 }
 
+const title = document.title;
 const statusTexts = {
   live: "Live",
   idle: "Live, no traffic yet",
@@ -152,6 +164,7 @@ function setState(state) {
   if (document.body.dataset.state === state) return;
   document.body.dataset.state = state;
   byId("status-text").textContent = statusTexts[state];
+  document.title = state === "gone" ? `No answer – ${title}` : title;
   byId("gone").hidden = state !== "gone";
   byId("no-traffic").hidden = state !== "idle";
 }
@@ -161,17 +174,28 @@ function showService(scrape) {
   if (name) byId("service").firstChild.data = `${name}: `;
 }
 
+/** What could be asked: the document says how, with {origin} and {model} for what only a scrape tells. */
 function showExample(model) {
-  const question = { model, stream: true, messages: [{ role: "user", content: "Hello" }] };
-  byId("example-command").textContent =
-    `curl -N ${location.origin}/v1/chat/completions \\\n  -H 'Content-Type: application/json' \\\n`
-    + `  -d '${JSON.stringify(question)}'`;
+  const command = byId("example-command");
+  command.textContent = command.dataset.template
+    .replace("{origin}", () => location.origin)
+    .replace("{model}", () => JSON.stringify(model ?? "").slice(1, -1));
 }
 
 let scrapes = 0;
+let answeredAt = null;
+
+/** Keeps what was read last, and says of when that is. */
+function showGap() {
+  history.addGap(seconds());
+  for (const chart of Object.values(charts)) chart.stop();
+  byId("gone-since").textContent = answeredAt === null ? "" : ` since ${clockTime(answeredAt)}`;
+  setState("gone");
+}
 
 function showScrape(scrape) {
   scrapes += 1;
+  answeredAt = Date.now();
   const state = history.add(seconds(), scrapes, scrape);
   const hasTraffic = state.total > 0 || state.running > 0 || state.waiting > 0;
   showTiles(state);
@@ -197,12 +221,8 @@ async function poll() {
   const scrape = await read();
   // The next one comes whatever happens here.
   setTimeout(poll, pollMilliseconds);
-  if (scrape) {
-    showScrape(scrape);
-  } else {
-    history.addGap(seconds());
-    setState("gone");
-  }
+  if (scrape) showScrape(scrape);
+  else showGap();
 }
 
 poll();

@@ -20,9 +20,15 @@ const spans = [
   { seconds: 300, step: 60 },
 ];
 
-/** How long ago, for the time axis. */
+/** A time of the day, to the second. */
+export function clockTime(milliseconds) {
+  return new Date(milliseconds).toLocaleTimeString([], {
+    hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+  });
+}
+
+/** How long before the end of the time axis. */
 function ago(seconds) {
-  if (seconds === 0) return "now";
   return seconds % 60 === 0 ? `−${seconds / 60} min` : `−${seconds} s`;
 }
 
@@ -35,6 +41,9 @@ function axis(maximum) {
   return { end, ticks: Array.from({ length: Math.round(end / step) + 1 }, (_, index) => index * step) };
 }
 
+/** The class of a line that is not drawn through. */
+const dashes = (style) => (style === "dashed" || style === "dotted" ? style : "");
+
 export class Chart {
   #figure;
   #options;
@@ -42,6 +51,7 @@ export class Chart {
   #legend = document.createElement("ul");
   #points = [];
   #series = [];
+  #isLive = true;
   #pointerX = null;
 
   /**
@@ -52,16 +62,29 @@ export class Chart {
     this.#figure = figure;
     this.#options = options;
     this.#legend.className = "legend";
+    // A long list scrolls, also by the keyboard.
+    this.#legend.tabIndex = 0;
     figure.append(this.#legend, this.#svg);
+    this.#svg.setAttribute("aria-label", figure.querySelector("figcaption").textContent);
     new ResizeObserver(() => this.#draw()).observe(this.#svg);
     this.#svg.addEventListener("pointermove", (event) => this.#point(event.offsetX));
     this.#svg.addEventListener("pointerleave", () => this.#point(null));
   }
 
-  /** Shows points, oldest first. Series are [{id, label, color, value: (point) => number or null, style}]. */
+  /**
+   * Shows points, oldest first: {time, at}, in seconds on a clock that only rises and in milliseconds of the date, and
+   * what the series find in them. Series are [{id, label, color, value: (point) => number or null, style}].
+   */
   update(points, series) {
     this.#points = points;
     this.#series = series;
+    this.#isLive = true;
+    this.#draw();
+  }
+
+  /** Keeps what is shown, which is not of now any more. */
+  stop() {
+    this.#isLive = false;
     this.#draw();
   }
 
@@ -84,7 +107,8 @@ export class Chart {
     const y = (value) => margin.top + plotHeight * (1 - Math.min(value, end) / end);
 
     const shown = this.#pointAtPointer(x);
-    const parts = [...this.#grid(width, ticks, x, y), ...this.#timeAxis(width, span, x, now)];
+    const moment = this.#pointerX === null ? null : { left: x(shown.time), text: clockTime(shown.at) };
+    const parts = [...this.#grid(width, ticks, x, y), ...this.#timeAxis(width, span, x, now, moment)];
     for (const series of this.#series) parts.push(...this.#line(series, x, y, y(0)));
     if (this.#pointerX !== null) {
       parts.push(element("line", { class: "cursor", x1: x(shown.time), x2: x(shown.time), y1: margin.top, y2: y(0) }));
@@ -111,15 +135,24 @@ export class Chart {
     }
   }
 
-  *#timeAxis(width, { seconds, step }, x, now) {
+  *#timeAxis(width, { seconds, step }, x, now, moment) {
+    const end = this.#isLive ? "now" : clockTime(this.#points.at(-1).at);
+    const right = width - margin.right;
+    const label = (left, text, name = "time") => {
+      const anchor = left > right - 30 ? "end" : left < margin.left + 30 ? "start" : "middle";
+      return element("text", { class: name, x: left, y: height - 4, "text-anchor": anchor }, text);
+    };
     // Where it is narrow, every second label.
     for (let time = 0; time <= seconds; time += width < 420 ? step * 2 : step) {
-      const anchor = time === 0 ? "end" : time === seconds ? "start" : "middle";
-      yield element("text", { x: x(now - time), y: height - 4, "text-anchor": anchor }, ago(time));
+      const left = x(now - time);
+      // The moment under the pointer stands in the place of its neighbours.
+      if (moment && Math.abs(left - moment.left) < 64) continue;
+      yield label(left, time === 0 ? end : ago(time));
     }
+    if (moment) yield label(moment.left, moment.text, "moment");
   }
 
-  /** One path for each stretch without a gap. */
+  /** One path for each stretch without a gap. A single answer between two gaps is no line; at the end it begins one. */
   *#line({ value, color, style }, x, y, base) {
     const stretches = [[]];
     for (const point of this.#points) {
@@ -127,13 +160,14 @@ export class Chart {
       if (Number.isFinite(number)) stretches.at(-1).push([x(point.time), y(number)]);
       else if (stretches.at(-1).length > 0) stretches.push([]);
     }
-    for (const stretch of stretches.filter(({ length }) => length > 0)) {
+    const isLine = ({ length }, index) => length > 1 || (length === 1 && index === stretches.length - 1);
+    for (const stretch of stretches.filter(isLine)) {
       const path = stretch.map(([left, top]) => `${left.toFixed(1)},${top.toFixed(1)}`).join("L");
       if (style === "area") {
         const close = `L${stretch.at(-1)[0].toFixed(1)},${base}L${stretch[0][0].toFixed(1)},${base}Z`;
         yield element("path", { class: `area ${color}`, d: `M${path}${close}` });
       }
-      yield element("path", { class: `line ${color} ${style === "dashed" ? style : ""}`, d: `M${path}h0.01` });
+      yield element("path", { class: `line ${color} ${dashes(style)}`, d: `M${path}h0.01` });
     }
   }
 
@@ -141,7 +175,7 @@ export class Chart {
     const items = this.#series.map(({ id, label, color, value, style }) => {
       const item = document.createElement("li");
       const mark = document.createElement("span");
-      mark.className = `mark ${color} ${style === "dashed" ? style : ""}`;
+      mark.className = `mark ${color} ${dashes(style)}`;
       const text = document.createElement("span");
       text.textContent = label;
       const number = document.createElement("strong");
