@@ -8,6 +8,7 @@ let package = Package(
     products: [.executable(name: "HummingbirdServer", targets: ["HummingbirdServer"])],
     dependencies: [
         .package(name: "genai-otel-swift", path: "../.."),
+        .package(name: "live-page", path: "../LivePage"),
         .package(name: "tools", path: "Tools"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
@@ -23,6 +24,7 @@ let package = Package(
                 .product(name: "ExampleSupport", package: "tools"),
                 .product(name: "GenAIOtel", package: "genai-otel-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "LivePage", package: "live-page"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -39,6 +41,7 @@ let package = Package(
                 .product(name: "ExampleSupport", package: "tools"),
                 .product(name: "GenAIOtel", package: "genai-otel-swift"),
                 .product(name: "Instrumentation", package: "swift-distributed-tracing"),
+                .product(name: "LivePage", package: "live-page"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),

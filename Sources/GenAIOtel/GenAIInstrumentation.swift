@@ -172,7 +172,7 @@ public final class GenAIInstrumentation: Sendable {
     /// `forceFlush(timeout:)` without blocking a thread of the task's executor.
     @discardableResult
     public func forceFlush(timeout: Duration = .seconds(5)) async -> Bool {
-        await Self.onThreadOfItsOwn { self.forceFlush(timeout: timeout) }
+        await DetachedThread.value { self.forceFlush(timeout: timeout) }
     }
 
     /// Stops the pollers, exports the last values and ends all threads. ``getServerMetrics()`` is nil afterwards, and
@@ -219,7 +219,7 @@ public final class GenAIInstrumentation: Sendable {
     /// `shutdown(timeout:)` without blocking a thread of the task's executor.
     @discardableResult
     public func shutdown(timeout: Duration = .seconds(5)) async -> Bool {
-        await Self.onThreadOfItsOwn { self.shutdown(timeout: timeout) }
+        await DetachedThread.value { self.shutdown(timeout: timeout) }
     }
 }
 
@@ -270,14 +270,5 @@ extension GenAIInstrumentation {
             }
         }
         return result
-    }
-
-    /// Runs blocking work on its own thread, because Swift's cooperative pool has few threads. If no thread can be
-    /// started, the work runs on the calling thread.
-    private static func onThreadOfItsOwn<Result: Sendable>(_ work: @escaping @Sendable () -> Result) async -> Result {
-        await withCheckedContinuation { continuation in
-            let hasStarted = DetachedThread.start { continuation.resume(returning: work()) }
-            if !hasStarted { continuation.resume(returning: work()) }
-        }
     }
 }

@@ -79,14 +79,17 @@ final class OllamaPoll: ServerPoll {
             return reading(loaded, until: deadline, cancellation)
         } catch {
             switch error {
-            case .absent: absences.failed(.debug, "No \(name): connection refused")
-            case .trouble(let problem): troubles.failed(.warning, "\(name) can't be read: \(problem)")
+            case .absent:
+                absences.failed(.debug, "No \(name): connection refused")
+                return .down(server, because: "connection refused (is Ollama started, and does it listen there?)")
+            case .trouble(let problem):
+                troubles.failed(.warning, "\(name) can't be read: \(problem)")
+                return .down(server, because: problem)
             case .busy:
                 troubles.failed(.warning, "\(name) is busy: it is up, but does not list its models in time")
                 return .busy(server)
             case .cancelled: return nil
             }
-            return .down(server)
         }
     }
 
@@ -120,14 +123,19 @@ final class OllamaPoll: ServerPoll {
 
     /// Whether it answers what needs no lock of its own.
     private func isUp(until deadline: ContinuousClock.Instant, _ cancellation: Cancellation) -> Bool {
+        version(until: deadline, cancellation) != nil
+    }
+
+    /// Nil if it does not tell.
+    func version(until deadline: ContinuousClock.Instant, _ cancellation: Cancellation) -> String? {
         struct Version: Decodable { var version: String }
         var request = request
         request.endpoint = endpoint.appendingPath("api/version")
         let timeout = ContinuousClock.now.duration(to: deadline)
         guard case .success(let response) = transport.send(request, timeout: timeout, cancellation: cancellation),
             response.status == 200
-        else { return false }
-        return (try? JSONDecoder().decode(Version.self, from: Data(response.body))) != nil
+        else { return nil }
+        return (try? JSONDecoder().decode(Version.self, from: Data(response.body)))?.version
     }
 
     private func explain(status: Int) -> String {

@@ -164,4 +164,11 @@ struct ReadingTests {
         #expect(metrics.readings.count == 2)
         #expect(recorder.lines(.warning).count == 1)
     }
+
+    @Test("why a server is down is kept, without what could move a cursor")
+    func problem() {
+        let metrics = collector()
+        metrics.record(.down(ServerIdentity(engine: "x", address: "h", port: 1), because: "no\u{1B}[2J"))
+        #expect(metrics.readings.map(\.problem) == [#"no\u{1B}[2J"#])
+    }
 }

@@ -13,7 +13,9 @@ struct OllamaFaultTests {
     @Test("nobody there: down, without a line above debug")
     func refused() throws {
         let test = try TestPoller(RefusedPort.url)
-        #expect(try test.firstReading() == down(RefusedPort.number))
+        let reading = try test.firstReading()
+        #expect(reading.withoutProblem == down(RefusedPort.number))
+        #expect(reading.problem == "connection refused (is Ollama started, and does it listen there?)")
         #expect(test.log.lines.map(\.level) == [.debug])
         #expect(test.log.messages.first?.contains("connection refused") == true)
     }
@@ -28,7 +30,7 @@ struct OllamaFaultTests {
         let test = try TestPoller(server.url)
         #expect(try test.firstReading().models.count == 1)
         isDead.withLock { $0 = true }
-        #expect(try test.nextReading(2) == down(server.port))
+        #expect(try test.nextReading(2).withoutProblem == down(server.port))
         isDead.withLock { $0 = false }
         #expect(try test.nextReading(3).models.count == 1)
         #expect(test.log.lines(.warning).count == 1)
@@ -57,7 +59,9 @@ struct OllamaFaultTests {
         let server = try LoopbackServer(always: answer)
         defer { server.stop() }
         let test = try TestPoller(server.url, timeLimit: .milliseconds(100))
-        #expect(try test.firstReading() == down(server.port))
+        let reading = try test.firstReading()
+        #expect(reading.withoutProblem == down(server.port))
+        #expect(reading.problem == "timed out")
         #expect(test.log.lines(.warning).first?.contains("timed out") == true)
         #expect(OllamaPoll.timeLimit == .seconds(2))
     }
@@ -73,7 +77,7 @@ struct OllamaFaultTests {
         let server = try LoopbackServer(always: answer)
         defer { server.stop() }
         let test = try TestPoller(server.url)
-        #expect(try test.firstReading() == down(server.port))
+        #expect(try test.firstReading().withoutProblem == down(server.port))
         #expect(test.log.lines.count == 1)
         #expect(test.log.lines(.warning).first?.contains("larger than 4194304 bytes") == true)
     }
@@ -87,7 +91,7 @@ struct OllamaFaultTests {
         )
         defer { server.stop() }
         let test = try TestPoller(server.url)
-        #expect(try test.firstReading() == down(server.port))
+        #expect(try test.firstReading().withoutProblem == down(server.port))
         #expect(target.requests.isEmpty)
         #expect(test.log.lines(.warning).first?.contains("redirect") == true)
     }
@@ -102,7 +106,7 @@ struct OllamaFaultTests {
         let server = try LoopbackServer(always: .json(answer(entry("a", vram: 1)), status: status))
         defer { server.stop() }
         let test = try TestPoller(server.url)
-        #expect(try test.firstReading() == down(server.port))
+        #expect(try test.firstReading().withoutProblem == down(server.port))
         let line = try #require(test.log.lines(.warning).first)
         #expect(line.contains(advice) && line.contains("HTTP \(status)"))
     }
@@ -121,7 +125,7 @@ struct OllamaFaultTests {
         let server = try LoopbackServer(always: answer)
         defer { server.stop() }
         let test = try TestPoller(server.url)
-        #expect(try test.firstReading() == down(server.port))
+        #expect(try test.firstReading().withoutProblem == down(server.port))
         #expect(test.log.lines(.warning).count == 1)
     }
 

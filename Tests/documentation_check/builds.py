@@ -5,6 +5,7 @@ from .markdown import ROOT
 
 # The one package here that may depend on others, so the one that has swift-log.
 EXAMPLE = "Examples/HummingbirdServer"
+AGENT = "Examples/Agent"
 
 
 def build(package="."):

@@ -14,6 +14,8 @@ struct Engine: Sendable {
     let figures: KeyValuePairs<Figure, Formula>
     /// Figures that the page lacks and other paths of the server have.
     let details: [EngineDetail]
+    /// Where the server tells its version, if it does.
+    let version: EngineVersion?
     /// The figures again, from metrics with the prefix: a page is read too often to put names together each time.
     let formulas: [(figure: Figure, formula: Formula)]
     /// The metrics that tell when its counters began to count.
@@ -24,13 +26,15 @@ struct Engine: Sendable {
         prefix: String,
         marks: [String]? = nil,
         figures: KeyValuePairs<Figure, Formula>,
-        details: [EngineDetail] = []
+        details: [EngineDetail] = [],
+        version: EngineVersion? = nil
     ) {
         self.name = name
         self.prefix = prefix
         self.marks = marks ?? [prefix]
         self.figures = figures
         self.details = details
+        self.version = version
         formulas = figures.map { ($0, $1.adding(prefix: prefix)) }
         starts = formulas.filter { $0.figure.row.kind.isCounter }.flatMap(\.formula.families).map { $0 + "_created" }
     }

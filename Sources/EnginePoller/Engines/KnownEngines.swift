@@ -32,11 +32,17 @@ extension Engine {
             .timePerOutputToken: .histogram([
                 "request_time_per_output_token_seconds", "inter_token_latency_seconds", "time_per_output_token_seconds",
             ]),
-        ]
+        ],
+        version: EngineVersion(["/version"], "version")
     )
 
     /// A relative of vLLM, with its names.
-    private static let aphrodite = Engine(name: "aphrodite", prefix: "aphrodite_", figures: vLLM.figures)
+    private static let aphrodite = Engine(
+        name: "aphrodite",
+        prefix: "aphrodite_",
+        figures: vLLM.figures,
+        version: vLLM.version
+    )
 
     private static let sgLang = Engine(
         name: "sglang",
@@ -63,7 +69,8 @@ extension Engine {
             .queueTime: .histogram(["queue_time_seconds"]),
             .timeToFirstToken: .histogram(["time_to_first_token_seconds"]),
             .timePerOutputToken: .histogram(["request_time_per_output_token_seconds", "inter_token_latency_seconds"]),
-        ]
+        ],
+        version: EngineVersion(["/server_info", "/get_server_info"], "version")
     )
 
     /// Text Generation Inference. The usage is what the batch has reserved. The second series exists since late 2024.
@@ -82,7 +89,8 @@ extension Engine {
             .queueTime: .histogram(["request_queue_duration"]),
             .timePerOutputToken: .histogram(["request_mean_time_per_token_duration"]),
         ],
-        details: [.tgiInfo]
+        details: [.tgiInfo],
+        version: EngineVersion(["/info"], "version")
     )
 
     /// The metrics of the cache were removed in 2025; since then they are computed from the slots.
@@ -99,7 +107,8 @@ extension Engine {
             .prefixCacheQueries: .sumOfAll(["prompt_tokens_total", "prompt_tokens_cached_total"]),
             .prefixCacheHits: .sum(["prompt_tokens_cached_total"]),
         ],
-        details: [.llamaProps, .llamaSlots, .llamaModels]
+        details: [.llamaProps, .llamaSlots, .llamaModels],
+        version: EngineVersion(["/props"], "build_info")
     )
 
     private static let tensorRTLLM = Engine(
@@ -126,7 +135,8 @@ extension Engine {
             .queueTime: .histogram(["request_queue_time_seconds"]),
             .timeToFirstToken: .histogram(["time_to_first_token_seconds"]),
             .timePerOutputToken: .histogram(["time_per_output_token_seconds"]),
-        ]
+        ],
+        version: EngineVersion(["/version"], "version")
     )
 
     /// Triton Inference Server. With the TensorRT-LLM backend, one metric has a label that tells what is counted.
@@ -213,7 +223,8 @@ extension Engine {
             .requestDuration: .histogram(["e2e_request_latency_seconds"]),
             .timeToFirstToken: .histogram(["time_to_first_token_seconds"]),
             .timePerOutputToken: .histogram(["time_per_output_token_seconds"]),
-        ]
+        ],
+        version: EngineVersion(["/v1/version"], "release")
     )
 
     /// TensorRT-LLM 1.0 and 1.1, whose names have no prefix and tell neither the cache nor the running requests.
@@ -229,6 +240,7 @@ extension Engine {
             .queueTime: .histogram(["request_queue_time_seconds"]),
             .timeToFirstToken: .histogram(["time_to_first_token_seconds"]),
             .timePerOutputToken: .histogram(["time_per_output_token_seconds"]),
-        ]
+        ],
+        version: tensorRTLLM.version
     )
 }

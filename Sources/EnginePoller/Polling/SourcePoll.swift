@@ -56,7 +56,7 @@ final class SourcePoll: ServerPoll {
 
     private func down(_ server: ServerIdentity, _ problem: String) -> ServerReading {
         failures.failed(.warning, "\(Self.name(server)) can't be read: \(problem)")
-        return .down(server)
+        return .down(server, because: problem)
     }
 
     static func name(_ server: ServerIdentity) -> String {

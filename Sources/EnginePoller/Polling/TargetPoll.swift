@@ -49,11 +49,9 @@ final class TargetPoll: ServerPoll {
         case .failure(let problem):
             details.forget()
             router = nil
-            failures.failed(
-                .warning,
-                "\(name) can't be read: \(problem)" + (problem.hint(for: engine).map { " (\($0))" } ?? "")
-            )
-            return .down(request.identity(engine: engine))
+            let reason = "\(problem)" + (problem.hint(for: engine).map { " (\($0))" } ?? "")
+            failures.failed(.warning, "\(name) can't be read: \(reason)")
+            return .down(request.identity(engine: engine), because: reason)
         }
     }
 

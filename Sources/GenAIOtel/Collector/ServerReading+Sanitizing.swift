@@ -6,7 +6,7 @@ extension ServerReading {
     /// The reading with names cut, figures in range, one entry per model, and no figures if the server is down.
     func sanitized() -> ServerReading {
         let server = server.sanitized()
-        guard isUp else { return .down(server) }
+        guard isUp else { return .down(server, because: problem) }
         guard !isBusy else { return .busy(server) }
         var models: [ModelReading] = []
         var positions: [String?: Int] = [:]

@@ -25,6 +25,15 @@ package enum DetachedThread {
         return true
     }
 
+    /// Runs blocking work on its own thread, because Swift's cooperative pool has few. If no thread can be started, the work
+    /// runs on the calling one.
+    package static func value<Result: Sendable>(of work: @escaping @Sendable () -> Result) async -> Result {
+        await withCheckedContinuation { continuation in
+            let hasStarted = start { continuation.resume(returning: work()) }
+            if !hasStarted { continuation.resume(returning: work()) }
+        }
+    }
+
     /// Identifies the calling thread among all threads that are running.
     static var idOfCurrent: UInt {
         #if canImport(Glibc)

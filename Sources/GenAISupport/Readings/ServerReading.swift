@@ -54,12 +54,16 @@ public struct ServerReading: Sendable, Equatable {
     public var server: ServerIdentity
     /// Whether it could be reached and understood. When false, every other figure is ignored.
     public var isUp: Bool
+    /// Why it could not be reached or understood, and what to do about it, in words; nil if it is up, or if nobody knows.
+    ///
+    /// It is not exported. It holds no secrets and no control characters.
+    public var problem: String?
     /// The figures of each model. A server that does not say which model they belong to has one entry with a nil name.
     public var models: [ModelReading]
     /// The figures of the server as a whole.
     package var figures = Figures()
-    /// Whether the server is up, but told no figures this time.
-    package private(set) var isBusy = false
+    /// Whether the server is up, but told no figures this time. See ``busy(_:)``.
+    public private(set) var isBusy = false
 
     /// Number of models in memory, 0 or more.
     public var modelsLoaded: Int? {
@@ -76,8 +80,12 @@ public struct ServerReading: Sendable, Equatable {
     }
 
     /// The reading of a server that could not be reached or understood.
-    public static func down(_ server: ServerIdentity) -> ServerReading {
-        ServerReading(server: server, isUp: false)
+    ///
+    /// - Parameter problem: why, in words; control characters are escaped.
+    public static func down(_ server: ServerIdentity, because problem: String? = nil) -> ServerReading {
+        var reading = ServerReading(server: server, isUp: false)
+        reading.problem = problem.map(escapingControlCharacters)
+        return reading
     }
 
     /// The reading of a server that answers, but is too busy to tell its figures in time.

@@ -133,7 +133,9 @@ struct TargetPollingTests {
         defer { server.stop() }
         let bench = try Bench(server.url)
         defer { bench.target.close() }
-        #expect(try bench.poll() == .down(ServerIdentity(engine: nil, address: "127.0.0.1", port: server.port)))
+        let reading = try bench.poll()
+        #expect(reading.withoutProblem == .down(ServerIdentity(engine: nil, address: "127.0.0.1", port: server.port)))
+        #expect(reading.problem?.contains(reason) == true)
         let line = try #require(bench.log.lines(.warning).first)
         #expect(line.contains(reason))
         #expect(line.contains("http://127.0.0.1:\(server.port)/metrics can't be read"))
@@ -229,7 +231,8 @@ struct TargetPollingTests {
         #expect(try bench.poll().isUp)
         page.withLock { $0 = .text("", status: 500) }
         for _ in 0..<3 {
-            #expect(try bench.poll() == .down(ServerIdentity(engine: "vllm", address: "127.0.0.1", port: server.port)))
+            let identity = ServerIdentity(engine: "vllm", address: "127.0.0.1", port: server.port)
+            #expect(try bench.poll().withoutProblem == .down(identity))
         }
         #expect(bench.log.lines(.warning).count == 1)
         bench.time.advance(by: .seconds(60))

@@ -2,6 +2,7 @@
 
 import GenAIOtel
 import Hummingbird
+import LivePage
 import Logging
 
 /// What listens.

@@ -1,3 +1,4 @@
+import LivePage
 import Testing
 
 @testable import HummingbirdServer

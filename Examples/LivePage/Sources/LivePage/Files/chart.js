@@ -65,6 +65,7 @@ export class Chart {
     // A long list scrolls, also by the keyboard.
     this.#legend.tabIndex = 0;
     figure.append(this.#legend, this.#svg);
+    this.#svg.setAttribute("aria-label", figure.querySelector("figcaption").textContent);
     new ResizeObserver(() => this.#draw()).observe(this.#svg);
     this.#svg.addEventListener("pointermove", (event) => this.#point(event.offsetX));
     this.#svg.addEventListener("pointerleave", () => this.#point(null));

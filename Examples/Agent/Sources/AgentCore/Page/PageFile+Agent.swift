@@ -1,0 +1,21 @@
+// The files of the live page.
+
+import Hummingbird
+import LivePage
+
+extension PageFile {
+    static let all =
+        shared + [
+            page(PackageResources.agent_html),
+            style("agent.css", PackageResources.agent_css),
+            script("agent.js", PackageResources.agent_js),
+            script("view.js", PackageResources.view_js),
+        ]
+
+    var headers: HTTPFields {
+        var headers: HTTPFields = [.contentType: contentType, .cacheControl: "no-cache"]
+        headers[.contentSecurityPolicy] = Self.contentSecurityPolicy
+        headers[.xContentTypeOptions] = "nosniff"
+        return headers
+    }
+}

@@ -1,0 +1,90 @@
+// `genai-agent run`: puts the agent together and runs it.
+
+import Foundation
+import GenAIOtel
+import Hummingbird
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// The agent: polls, exports, serves.
+package struct Agent: Sendable {
+    let instrumentation: GenAIInstrumentation
+    let services: ServiceGroup
+    let targets: Targets
+    let reload: ReloadService
+
+    /// How long polls may take to answer before the agent counts as ready without them.
+    private static let readyLimit: Duration = .seconds(5)
+
+    /// Starts polling and exporting; serves when it is run.
+    ///
+    /// - Parameters:
+    ///   - signals: those that end it.
+    ///   - onListening: told the address once connections are accepted.
+    /// - Throws: ``UsageProblem``.
+    package init(
+        _ options: AgentOptions,
+        environment: [String: String],
+        signals: [UnixSignal] = [.sigterm, .sigint],
+        logger: Logger,
+        onListening: @escaping @Sendable (ListenAddress) -> Void
+    ) throws {
+        let token = try options.token(environment)
+        let list = try TargetList(options.engines, targetsFile: options.targetsFile, environment: environment)
+        var configuration = GenAIConfiguration(agentEnvironment: environment, logger: logger)
+        configuration.engines = list.targets
+        var wanted: OllamaConfiguration?
+        if options.discovers, !FoundOllama.isNamed(in: environment) {
+            wanted = configuration.ollama
+            configuration.ollama = nil
+        }
+        let instrumentation = instrument(configuration)
+        let metrics = instrumentation.serverMetrics
+        let targets = Targets(list, onChange: instrumentation.setEngines)
+        let ollama = wanted.map { ollama in
+            FoundOllama(
+                ollama,
+                logLevel: configuration.logLevel,
+                logHandler: configuration.logHandler,
+                onReading: metrics.record
+            )
+        }
+        let expected = list.targets.count + (configuration.ollama == nil ? 0 : 1)
+        let start = ContinuousClock.now
+        let server = AgentServer(
+            options.listen,
+            token: token,
+            instrumentation: instrumentation,
+            isReady: { metrics.readings.count >= expected || start.duration(to: .now) > Self.readyLimit },
+            logger: logger,
+            onListening: onListening
+        )
+        let reload = ReloadService(path: options.targetsFile, targets: targets, logger: logger)
+        var parts: [any Service] = [InstrumentationService(instrumentation: instrumentation, logger: logger), reload]
+        if options.discovers {
+            parts.append(DiscoveryService(targets: targets, ollama: ollama, readings: { metrics.readings }))
+        }
+        // Ended in the reverse of their order: the last values are those after everything else has ended.
+        parts.append(server)
+        var group = ServiceGroupConfiguration(
+            services: parts.map {
+                .init(
+                    service: $0,
+                    successTerminationBehavior: .gracefullyShutdownGroup,
+                    failureTerminationBehavior: .gracefullyShutdownGroup
+                )
+            },
+            gracefulShutdownSignals: signals,
+            logger: logger
+        )
+        group.maximumGracefulShutdownDuration = .seconds(15)
+        self.instrumentation = instrumentation
+        self.targets = targets
+        self.reload = reload
+        services = ServiceGroup(configuration: group)
+    }
+
+    /// Serves until a signal ends it.
+    package func run() async throws { try await services.run() }
+}

@@ -1,0 +1,70 @@
+// The agent's HTTP interface.
+
+import Foundation
+import GenAIOtel
+import Hummingbird
+import LivePage
+import Logging
+
+typealias AgentServer = Application<RouterResponder<BasicRequestContext>>
+
+extension AgentServer {
+    /// The server, not yet running.
+    ///
+    /// - Parameters:
+    ///   - token: what whoever reads the metrics has to show; nil for nothing.
+    ///   - isReady: whether what is polled has answered, or had its time to.
+    ///   - onListening: told the address once connections are accepted.
+    init(
+        _ address: ListenAddress,
+        token: BearerToken?,
+        instrumentation: GenAIInstrumentation,
+        isReady: @escaping @Sendable () -> Bool,
+        logger: Logger,
+        onListening: @escaping @Sendable (_ address: ListenAddress) -> Void
+    ) {
+        let router = Router(context: BasicRequestContext.self)
+        router.get("healthz") { _, _ in Self.text("ok\n") }
+        router.get("readyz") { _, _ in
+            isReady()
+                ? Self.text("ok\n") : Self.text("not yet: the first poll is under way\n", status: .serviceUnavailable)
+        }
+        router.get("metrics") { request, _ in
+            if let token, !token.isIn(request.headers[.authorization]) {
+                var refusal = Self.text("A bearer token is missing, or it is another one.\n", status: .unauthorized)
+                refusal.headers[.wwwAuthenticate] = "Bearer realm=\"genai-agent\""
+                return refusal
+            }
+            let format = MetricsFormat(accept: request.headers[values: .accept].joined(separator: ","))
+            let text = format == .openMetrics ? instrumentation.openMetricsText() : instrumentation.prometheusText()
+            return Self.text(text, type: format.contentType)
+        }
+        // No secret in them: whoever gets here reads nothing without the token.
+        for file in PageFile.all {
+            router.get(RouterPath(file.path)) { _, _ in
+                let body = ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes))
+                return Response(status: .ok, headers: file.headers, body: body)
+            }
+        }
+        self.init(
+            router: router,
+            configuration: ApplicationConfiguration(address: .hostname(address.host, port: address.port)),
+            onServerRunning: { channel in
+                onListening(ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port))
+            },
+            logger: logger
+        )
+    }
+
+    private static func text(
+        _ text: String,
+        status: HTTPResponse.Status = .ok,
+        type: String = "text/plain; charset=utf-8"
+    ) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: type, .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: text))
+        )
+    }
+}

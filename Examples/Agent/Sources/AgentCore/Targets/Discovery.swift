@@ -1,0 +1,106 @@
+// Looks for engines on this machine.
+
+import Foundation
+import GenAIOtel
+import Synchronization
+
+/// Keeps the list of engines, and hands each new one on.
+final class Targets: Sendable {
+    private let list: Mutex<TargetList>
+    private let candidates: [Candidate]
+    private let onChange: @Sendable ([EngineTarget]) -> Void
+
+    /// - Parameters:
+    ///   - candidates: where to look for engines.
+    ///   - onChange: polls these engines from now on; called by whoever changes the list, under a lock, so that the last
+    ///     change wins.
+    init(
+        _ list: TargetList,
+        candidates: [Candidate] = Candidate.engines,
+        onChange: @escaping @Sendable ([EngineTarget]) -> Void
+    ) {
+        self.list = Mutex(list)
+        self.candidates = candidates
+        self.onChange = onChange
+    }
+
+    var current: [EngineTarget] { list.withLock { $0.targets } }
+
+    func read(_ file: TargetFile) { change { $0.read(file) } }
+
+    /// Asks every place where nobody is polled yet, all at once.
+    ///
+    /// - Parameter readings: the newest reading of what is polled.
+    func lookAround(_ readings: [ServerReading]) async {
+        let places = candidates
+        let (open, settings) = list.withLock { ($0.open(places), $0.settings) }
+        let new = await withTaskGroup(of: Int?.self) { group in
+            for candidate in open {
+                group.addTask {
+                    guard let target = settings.targets(candidate.url).first else { return nil }
+                    let check = await target.check()
+                    return check.reading.isUp && check.reading.server.engine != nil ? candidate.port : nil
+                }
+            }
+            return await group.compactMap { $0 }.reduce(into: []) { $0.append($1) }
+        }
+        change { list in
+            list.finishRound(new: new) { port in
+                readings.contains { $0.isUp && $0.server.port == port && Loopback.contains($0.server.address) }
+            }
+        }
+    }
+
+    private func change(_ change: (inout TargetList) -> Void) {
+        list.withLock { list in
+            let former = list.targets
+            change(&list)
+            // Nothing is disturbed, either way; but nothing is to be done, either.
+            if list.targets.map(\.key) != former.map(\.key) { onChange(list.targets) }
+        }
+    }
+}
+
+extension EngineTarget {
+    /// What tells targets of one agent apart.
+    fileprivate var key: [String] {
+        [url.absoluteString] + attributes.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+    }
+}
+
+/// Looks for an Ollama that nobody has named, and polls it from the first time that it answers.
+final class FoundOllama: Sendable {
+    private let poller: OllamaServerMetricsPoller
+    private let configuration: OllamaConfiguration
+    private let isPolled = Atomic(false)
+
+    init(
+        _ configuration: OllamaConfiguration,
+        logLevel: LogLevel?,
+        logHandler: @escaping @Sendable (LogEntry) -> Void,
+        onReading: @escaping @Sendable (ServerReading) -> Void
+    ) {
+        self.configuration = configuration
+        poller = OllamaServerMetricsPoller(
+            configuration,
+            logLevel: logLevel,
+            logHandler: logHandler,
+            onReading: onReading
+        )
+    }
+
+    func lookAround() async {
+        guard !isPolled.load(ordering: .relaxed), await configuration.check().reading.isUp else { return }
+        isPolled.store(true, ordering: .relaxed)
+        poller.start()
+    }
+
+    func stop() { poller.stop(timeout: .seconds(1)) }
+
+    /// Whether the environment says where Ollama is, or that there is none.
+    static func isNamed(in environment: [String: String]) -> Bool {
+        ["OLLAMA_BASE_URL", "OLLAMA_HOST", "GENAI_ENABLE_OLLAMA_SERVER_METRICS"].contains {
+            environment[$0]?.isEmpty == false
+        }
+    }
+}

@@ -1,0 +1,226 @@
+// The loop of `watch`: draws a frame each second, and obeys keys and signals.
+
+import Foundation
+
+/// How to show it.
+package struct WatchOutput: Sendable {
+    package var isJSON = false
+    /// One look, and the end.
+    package var isOnce = false
+    package var sortKey = SortKey.name
+
+    package init() {}
+}
+
+/// `genai-agent watch`.
+package enum WatchLoop {
+    /// Time from one frame to the next.
+    private static let pace: Duration = .seconds(1)
+
+    /// Shows what there is until the user, a signal or the end of the output ends it.
+    ///
+    /// - Throws: ``UsageProblem``.
+    package static func run(
+        _ options: WatchOptions,
+        _ output: WatchOutput,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) async throws {
+        let watcher = try Watcher(options, environment: environment)
+        // A thread of its own: the loop blocks, and Swift's pool may have a single thread, which looking around needs.
+        await withCheckedContinuation { continuation in
+            let thread = Thread {
+                show(watcher, options, output, environment)
+                continuation.resume()
+            }
+            thread.name = "watch"
+            thread.start()
+        }
+    }
+
+    private static func show(
+        _ watcher: Watcher,
+        _ options: WatchOptions,
+        _ output: WatchOutput,
+        _ environment: [String: String]
+    ) {
+        watcher.start()
+        defer { watcher.stop() }
+        guard let signals = Signals([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP]) else { return }
+        defer { signals.restore() }
+        signal(SIGPIPE, SIG_IGN)
+        if output.isOnce {
+            once(watcher, options, output, signals, environment)
+        } else if Terminal.isOutput, !output.isJSON {
+            full(watcher, output, signals, environment)
+        } else {
+            stream(watcher, output, signals, environment)
+        }
+    }
+
+    // MARK: Without a screen
+
+    /// Rates need two polls: looks around, and waits for them.
+    private static func once(
+        _ watcher: Watcher,
+        _ options: WatchOptions,
+        _ output: WatchOutput,
+        _ signals: Signals,
+        _ environment: [String: String]
+    ) {
+        let limit = ContinuousClock.now + .seconds(5)
+        while !watcher.hasLookedAround, ContinuousClock.now < limit {
+            if wait(.milliseconds(50), signals, keys: false).signal != nil { return }
+        }
+        let polls = watcher.view.servers.isEmpty && !options.discovers ? .milliseconds(1_500) : options.interval * 2.5
+        if wait(polls, signals, keys: false).signal != nil { return }
+        Terminal.write(plain(watcher, output, environment))
+    }
+
+    private static func stream(
+        _ watcher: Watcher,
+        _ output: WatchOutput,
+        _ signals: Signals,
+        _ environment: [String: String]
+    ) {
+        var isFirst = true
+        while true {
+            let event = wait(pace, signals, keys: false)
+            if let number = event.signal, number != SIGWINCH { return }
+            guard watcher.hasLookedAround else { continue }
+            let text = (isFirst || output.isJSON ? "" : "\n") + plain(watcher, output, environment)
+            isFirst = false
+            guard Terminal.write(text) else { return }
+        }
+    }
+
+    private static func plain(_ watcher: Watcher, _ output: WatchOutput, _ environment: [String: String]) -> String {
+        let view = watcher.view.sorted(by: output.sortKey)
+        if output.isJSON { return view.json + "\n" }
+        let isTerminal = Terminal.isOutput
+        var frame = Frame(view, theme: Theme(environment: environment, isTerminal: isTerminal))
+        frame.isInteractive = false
+        frame.sortKey = output.sortKey
+        frame.clock = clock
+        frame.notes = watcher.notes
+        let columns = isTerminal ? Terminal.size.columns : Int(environment["COLUMNS"] ?? "") ?? 120
+        return frame.lines(Frame.Size(columns: columns, rows: .max / 2)).map(\.withoutTrailingBlanks)
+            .joined(separator: "\n") + "\n"
+    }
+
+    // MARK: With a screen
+
+    private static func full(
+        _ watcher: Watcher,
+        _ output: WatchOutput,
+        _ signals: Signals,
+        _ environment: [String: String]
+    ) {
+        let theme = Theme(environment: environment, isTerminal: true)
+        let terminal = Terminal(readsKeys: Terminal.isInput)
+        terminal.enter()
+        defer { terminal.leave() }
+        var screen = WatchScreen(sortKey: output.sortKey)
+        var view = watcher.view
+        var due = ContinuousClock.now
+        while true {
+            if ContinuousClock.now >= due {
+                view = watcher.view
+                due = max(due + pace, .now)
+            }
+            let size = Terminal.size
+            var frame = Frame(view, theme: theme)
+            frame.sortKey = screen.sortKey
+            screen.offset = min(screen.offset, frame.lastOffset(size))
+            frame.offset = screen.offset
+            frame.clock = clock
+            frame.notes = watcher.notes
+            guard Terminal.write(Terminal.overwriting(frame.lines(size))) else { return }
+            let event = wait(ContinuousClock.now.duration(to: due), signals, keys: Terminal.isInput)
+            if screen.take(event.keys, rows: size.rows) { return }
+            switch event.signal {
+            case nil, SIGWINCH: break
+            case SIGTSTP:
+                terminal.leave()
+                Signals.stopUntilContinued()
+                terminal.enter()
+            default: return
+            }
+        }
+    }
+
+    private static var clock: String {
+        var now = time(nil)
+        var parts = tm()
+        localtime_r(&now, &parts)
+        return String(format: "%02d:%02d:%02d", parts.tm_hour, parts.tm_min, parts.tm_sec)
+    }
+
+    /// Waits for a signal, a key or the end of this time.
+    private static func wait(_ time: Duration, _ signals: Signals, keys: Bool) -> (signal: Int32?, keys: [UInt8]) {
+        let milliseconds = Int32(clamping: Int((time / .milliseconds(1)).rounded(.up)))
+        var descriptors = [pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)]
+        if keys { descriptors.append(pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)) }
+        guard poll(&descriptors, nfds_t(descriptors.count), max(milliseconds, 0)) > 0 else {
+            return (signals.next(), [])
+        }
+        var bytes: [UInt8] = []
+        if keys, descriptors[1].revents != 0 {
+            bytes = [UInt8](repeating: 0, count: 64)
+            let count = read(STDIN_FILENO, &bytes, bytes.count)
+            // The end of the input is the end of the terminal.
+            bytes = count > 0 ? Array(bytes[..<count]) : [WatchScreen.quit]
+        }
+        return (signals.next(), bytes)
+    }
+}
+
+extension String {
+    fileprivate var withoutTrailingBlanks: String {
+        String(self[..<(lastIndex { $0 != " " }.map(index(after:)) ?? startIndex)])
+    }
+}
+
+/// What keys have done to the view.
+struct WatchScreen: Equatable {
+    var sortKey = SortKey.name
+    var offset = 0
+
+    static let quit = UInt8(ascii: "q")
+
+    /// Obeys keys.
+    ///
+    /// - Returns: whether to end.
+    mutating func take(_ keys: [UInt8], rows: Int) -> Bool {
+        var rest = keys[...]
+        while let key = rest.popFirst() {
+            switch key {
+            case Self.quit, UInt8(ascii: "Q"), 0x03, 0x04: return true
+            case UInt8(ascii: "s"):
+                sortKey = sortKey.next
+                offset = 0
+            case UInt8(ascii: "j"): offset += 1
+            case UInt8(ascii: "k"): offset = max(offset - 1, 0)
+            case UInt8(ascii: " "): offset += max(rows - 6, 1)
+            case UInt8(ascii: "g"): offset = 0
+            case 0x1B:
+                // Arrow keys come as three bytes; whatever else begins like that is no key of this program.
+                let code = rest.prefix(2)
+                rest = rest.dropFirst(2)
+                if Array(code) == Array("[B".utf8) { offset += 1 }
+                if Array(code) == Array("[A".utf8) { offset = max(offset - 1, 0) }
+            default: break
+            }
+        }
+        return false
+    }
+}
+
+extension MachineView {
+    /// One line. Names are escaped as JSON escapes them.
+    var json: String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+}

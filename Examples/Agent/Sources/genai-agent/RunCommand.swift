@@ -1,0 +1,62 @@
+// genai-agent run
+
+import AgentCore
+import ArgumentParser
+import Foundation
+import Logging
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Polls, exports over OTLP, and serves /metrics.",
+        discussion: """
+            Polls Ollama, the engines that are named and the GPUs of this machine. Exports where the OTEL_ variables say, and \
+            serves /metrics, /healthz, /readyz and a live page. SIGTERM exports the last values and ends it.
+            """
+    )
+
+    @OptionGroup var engines: EngineOptions
+
+    @Flag(help: "Look for engines on this machine once a minute, and poll what is found.")
+    var discover = false
+
+    @Option(help: ArgumentHelp("Where to serve; port 0 takes any that is free.", valueName: "host:port"))
+    var listen = ListenAddress.standard
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with the bearer token that /metrics asks for; or AGENT_TOKEN. Must be there unless only this machine gets "
+                + "to the address.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var tokenFile: String?
+
+    func run() async throws {
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var options = AgentOptions()
+        options.listen = listen
+        options.engines = engines.engine
+        options.targetsFile = engines.targetsFile
+        options.discovers = discover
+        options.tokenFile = tokenFile
+        let agent = try await asUsage {
+            try Agent(
+                options,
+                environment: ProcessInfo.processInfo.environment,
+                logger: Logger(label: "genai-agent")
+            ) { address in
+                print("Listening on http://\(address)")
+                // Output to a pipe or file is buffered.
+                fflush(nil)
+            }
+        }
+        try await agent.run()
+    }
+}
+
+extension ListenAddress: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
+    package var defaultValueDescription: String { description }
+}

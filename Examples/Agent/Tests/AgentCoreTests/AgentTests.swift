@@ -1,0 +1,235 @@
+import Foundation
+import GenAIOtel
+import LivePage
+import Testing
+
+@testable import AgentCore
+
+/// What runs in this process is one at a time: `instrument()` is one for the process.
+@Suite("The agent", .serialized)
+struct AgentTests {
+    private static let quiet = [
+        "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false", "GENAI_ENABLE_GPU_METRICS": "false", "GENAI_LOG_LEVEL": "error",
+        "GENAI_SERVER_METRICS_INTERVAL": "0.02",
+    ]
+
+    /// Runs an agent on a port of its own while the body runs.
+    private func withAgent(
+        _ options: AgentOptions,
+        environment: [String: String] = [:],
+        _ body: (_ agent: Agent, _ port: Int) async throws -> Void
+    ) async throws {
+        var options = options
+        options.listen = ListenAddress(host: "127.0.0.1", port: 0)
+        let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+        let agent = try Agent(
+            options,
+            environment: Self.quiet.merging(environment) { $1 },
+            signals: [],
+            logger: .silent,
+            onListening: { continuation.yield($0.port) }
+        )
+        let running = Task { try await agent.run() }
+        guard let port = await ports.first(where: { _ in true }) else { throw CancellationError() }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(agent, port)) } catch { result = .failure(error) }
+        await agent.services.triggerGracefulShutdown()
+        try await running.value
+        try result.get()
+    }
+
+    private func options(_ ports: Int...) -> AgentOptions {
+        var options = AgentOptions()
+        options.engines = ports.map { "http://127.0.0.1:\($0)" }
+        return options
+    }
+
+    @Test("serves what it polls, as text and as OpenMetrics, and says how it is")
+    func serves() async throws {
+        try await FakeServer.with(["/metrics": .vLLM(running: 3)]) { _, engine in
+            try await withAgent(options(engine)) { _, port in
+                try await eventually("the first poll") { try await get("/readyz", port: port).status == 200 }
+                #expect(try await get("/healthz", port: port).status == 200)
+                let page = try await get("/metrics", port: port)
+                #expect(page.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+                #expect(page.text.contains(#"engine="vllm""#) && page.text.contains(#"service_name="genai-agent""#))
+                #expect(page.values("gen_ai_server_requests_running", engine) == [3])
+                let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+                let openMetrics = try await get("/metrics", port: port, headers: ["Accept": accept])
+                #expect(
+                    openMetrics.headers["content-type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                )
+                #expect(openMetrics.text.hasSuffix("# EOF\n"))
+                #expect(openMetrics.values("gen_ai_server_requests_running", engine) == [3])
+                #expect(try await get("/elsewhere", port: port).status == 404)
+            }
+        }
+    }
+
+    @Test("is not ready before what it was told to poll has answered")
+    func notReady() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, engine in
+            // One that takes its time: it accepts connections, and says nothing.
+            let silent = try SilentServer()
+            try await withAgent(options(engine, silent.port)) { _, port in
+                let answer = try await get("/readyz", port: port)
+                #expect(answer.status == 503 && answer.text.contains("first poll"))
+                #expect(try await get("/healthz", port: port).status == 200)
+            }
+        }
+    }
+
+    @Test("with a token, whoever has none reads nothing but that it is alive")
+    func token() async throws {
+        try await withAgent(AgentOptions(), environment: ["AGENT_TOKEN": "s3cret"]) { _, port in
+            let refused = try await get("/metrics", port: port)
+            #expect(refused.status == 401 && refused.headers["www-authenticate"] == #"Bearer realm="genai-agent""#)
+            #expect(!refused.text.contains("gen_ai"))
+            #expect(try await get("/metrics", port: port, headers: ["Authorization": "Bearer other"]).status == 401)
+            #expect(try await get("/metrics", port: port, headers: ["Authorization": "Bearer s3cret"]).status == 200)
+            #expect(try await get("/healthz", port: port).status == 200)
+        }
+    }
+
+    @Test("the page's files are there, whole, may load nothing from elsewhere, and need no token")
+    func page() async throws {
+        try await withAgent(AgentOptions(), environment: ["AGENT_TOKEN": "s3cret"]) { _, port in
+            #expect(Set(PageFile.all.map(\.path)).count == PageFile.all.count && PageFile.all.count == 8)
+            for file in PageFile.all {
+                let answer = try await get(file.path, port: port)
+                #expect(answer.status == 200 && answer.headers["content-type"] == file.contentType)
+                #expect(Array(answer.text.utf8) == file.bytes)
+                #expect(answer.headers["content-security-policy"]?.hasPrefix("default-src 'none';") == true)
+            }
+        }
+    }
+
+    @Test("a file that changes a hundred times: who stays in it has no gap and no reset")
+    func reloads() async throws {
+        let path = NSTemporaryDirectory() + "targets-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        func write(_ ports: [Int]) throws {
+            let lines = ports.map { "http://127.0.0.1:\($0)\n" }.joined()
+            try Data(lines.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+        }
+        try await FakeServer.with(["/metrics": .vLLM(tokens: 1_000)]) { stays, stayPort in
+            try await FakeServer.with(["/metrics": .vLLM(model: "other")]) { comes, otherPort in
+                try write([stayPort])
+                var options = AgentOptions()
+                options.targetsFile = path
+                try await withAgent(options) { agent, port in
+                    try await eventually("the first poll") {
+                        try await !get("/metrics", port: port).values("gen_ai_server_up", stayPort).isEmpty
+                    }
+                    var last = 0.0
+                    for round in 1...100 {
+                        stays.set("/metrics", .vLLM(tokens: 1_000 + round))
+                        try write(round % 2 == 1 ? [otherPort, stayPort] : [stayPort])
+                        agent.reload.reload()
+                        let page = try await get("/metrics", port: port)
+                        #expect(page.values("gen_ai_server_up", stayPort) == [1])
+                        let tokens = try #require(page.values("gen_ai_server_tokens_total", stayPort, "output").first)
+                        #expect(tokens >= last)
+                        last = tokens
+                        if round % 2 == 0 { #expect(page.values("gen_ai_server_up", otherPort).isEmpty) }
+                    }
+                    // Nobody knows since when the first thousand were counted.
+                    try await eventually("what it has counted since the first poll") {
+                        try await get("/metrics", port: port).values("gen_ai_server_tokens_total", stayPort, "output")
+                            == [100]
+                    }
+                    #expect(comes.count("/metrics") > 0)
+                    try Data("[".utf8).write(to: URL(fileURLWithPath: path))
+                    agent.reload.reload()
+                    #expect(agent.targets.current.count == 1, "a file that can't be read changes nothing")
+                }
+            }
+        }
+    }
+
+    @Test("SIGHUP reads the file again; SIGTERM delivers the last values and ends with 0")
+    func signals() async throws {
+        let path = NSTemporaryDirectory() + "targets-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data().write(to: URL(fileURLWithPath: path))
+        try await FakeServer.with(["/v1/metrics": .json("{}")]) { collector, collectorPort in
+            try await FakeServer.with(["/metrics": .vLLM(model: "found-later")]) { engine, enginePort in
+                let program = try BuiltProgram(
+                    ["run", "--listen", "127.0.0.1:0", "--targets-file", path],
+                    environment: Self.quiet.merging(["OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(collectorPort)"]
+                    ) { $1 }
+                )
+                let port = try await program.port()
+                try Data("127.0.0.1:\(enginePort)\n".utf8).write(to: URL(fileURLWithPath: path))
+                program.send(SIGHUP)
+                try await eventually("the new engine is polled") {
+                    try await get("/metrics", port: port).text.contains("found-later")
+                }
+                program.send(SIGTERM)
+                #expect(await program.status() == 0)
+                #expect(collector.posted.contains { String(decoding: $0, as: UTF8.self).contains("found-later") })
+            }
+        }
+    }
+
+    @Test("engines that are found are polled, and handed on once")
+    func discovery() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, port in
+            let changes = Locked<[[Int]]>([])
+            let list = try TargetList([], targetsFile: nil, environment: [:])
+            let targets = Targets(
+                list,
+                candidates: [Candidate(port: port, names: "x"), Candidate(port: 1, names: "y")]
+            ) { new in
+                changes.withLock { $0.append(new.compactMap(\.url.port)) }
+            }
+            for _ in 0..<3 { await targets.lookAround([]) }
+            #expect(changes.withLock { $0 } == [[port]])
+        }
+    }
+
+    @Test("what listens and is no engine is not polled")
+    func notAnEngine() async throws {
+        try await FakeServer.with(["/metrics": FakeServer.Answer(text: "up 1\n")]) { _, port in
+            let targets = Targets(
+                try TargetList([], targetsFile: nil, environment: [:]),
+                candidates: [Candidate(port: port, names: "x")]
+            ) { _ in Issue.record("nothing was found") }
+            await targets.lookAround([])
+            #expect(targets.current.isEmpty)
+        }
+    }
+
+    @Test("an Ollama that nobody named is polled once it answers")
+    func foundOllama() async throws {
+        try await FakeServer.with([:]) { server, port in
+            var configuration = OllamaConfiguration(environment: ["GENAI_OLLAMA_MAX_VRAM_GB": "8"])
+            configuration.url = try #require(URL(string: "http://127.0.0.1:\(port)"))
+            configuration.readsRunners = false
+            let readings = Locked(0)
+            let ollama = FoundOllama(configuration, logLevel: nil, logHandler: { _ in }) { _ in
+                readings.withLock { $0 += 1 }
+            }
+            await ollama.lookAround()
+            #expect(readings.withLock { $0 } == 0)
+            server.set("/api/ps", .json(#"{"models":[]}"#))
+            await ollama.lookAround()
+            try await eventually("a reading") { readings.withLock { $0 } > 0 }
+            ollama.stop()
+        }
+        #expect(FoundOllama.isNamed(in: ["OLLAMA_HOST": "x"]) && !FoundOllama.isNamed(in: ["OLLAMA_HOST": ""]))
+    }
+}
+
+extension HTTPAnswer {
+    /// The values of a metric's series of the server at this port whose labels contain all of these.
+    func values(_ name: String, _ port: Int, _ parts: String...) -> [Double] {
+        text.split(separator: "\n").compactMap { line in
+            guard line.hasPrefix("\(name){"), line.contains("server_port=\"\(port)\""), parts.allSatisfy(line.contains)
+            else {
+                return nil
+            }
+            return line.split(separator: " ").last.flatMap { Double($0) }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import Foundation
+import Testing
+
+@testable import AgentCore
+
+@Suite("The program watch")
+struct ProgramTests {
+    private func arguments(_ port: Int, _ more: String...) -> [String] {
+        ["watch", "--no-discover", "--interval", "0.2", "--engine", "http://127.0.0.1:\(port)"] + more
+    }
+    private let quiet = ["GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false"]
+
+    @Test("once, as plain lines: the values are those of the engine")
+    func once() async throws {
+        try await FakeServer.with(["/metrics": .vLLM(model: "llama", running: 3, waiting: 2)]) { _, port in
+            let program = try BuiltProgram(arguments(port, "--once"), environment: quiet)
+            #expect(await program.status() == 0)
+            try await eventually("its output") { program.text.hasSuffix("\n") }
+            #expect(!program.text.contains("\u{1B}"))
+            #expect(program.text.contains("vLLM  127.0.0.1:\(port)"))
+            #expect(program.text.contains("llama ") && program.text.contains("3+2") && program.text.contains("62%"))
+        }
+    }
+
+    @Test("as JSON, which says the same as /metrics of an agent")
+    func json() async throws {
+        try await FakeServer.with(["/metrics": .vLLM(model: "llama", running: 3, waiting: 2)]) { _, port in
+            let program = try BuiltProgram(arguments(port, "--once", "--json"), environment: quiet)
+            #expect(await program.status() == 0)
+            try await eventually("its output") { program.text.hasSuffix("\n") }
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            let view = try decoder.decode(MachineView.self, from: Data(program.text.utf8))
+            let model = try #require(view.servers.first?.models.first)
+            let agent = try BuiltProgram(
+                ["run", "--listen", "127.0.0.1:0", "--engine", "http://127.0.0.1:\(port)"],
+                environment: quiet.merging(["GENAI_LOG_LEVEL": "error"]) { $1 }
+            )
+            let agentPort = try await agent.port()
+            try await eventually("its first poll") { try await get("/readyz", port: agentPort).status == 200 }
+            let page = try await get("/metrics", port: agentPort)
+            #expect(page.values("gen_ai_server_requests_running", port) == [Double(model.running ?? -1)])
+            #expect(page.values("gen_ai_server_requests_waiting", port) == [Double(model.waiting ?? -1)])
+            #expect(page.values("gen_ai_server_kv_cache_usage", port) == [model.kvCachePercent ?? -1])
+            agent.send(SIGTERM)
+            #expect(await agent.status() == 0)
+        }
+    }
+
+    @Test("a stream of lines ends when nobody reads it any more, and at Ctrl-C")
+    func stream() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, port in
+            let program = try BuiltProgram(arguments(port), environment: quiet)
+            try await eventually("a look") { program.text.contains("vLLM") }
+            program.send(SIGINT)
+            #expect(await program.status() == 0)
+        }
+    }
+
+    @Test("on a terminal: a screen of its own, given back at the end", arguments: ["q", "SIGINT", "SIGTERM", "SIGHUP"])
+    func screen(end: String) async throws {
+        try await FakeServer.with(["/metrics": .vLLM(model: "llama")]) { _, port in
+            let terminal = try PseudoTerminal(columns: 80, rows: 24)
+            let program = try BuiltProgram(arguments(port), environment: quiet, terminal: terminal)
+            try await eventually("a frame with the model") { terminal.text.contains("llama") }
+            #expect(terminal.text.hasPrefix(Terminal.begin))
+            #expect(!terminal.isCooked)
+            switch end {
+            case "q": terminal.type("q")
+            case "SIGINT": program.send(SIGINT)
+            case "SIGTERM": program.send(SIGTERM)
+            default: program.send(SIGHUP)
+            }
+            #expect(await program.status() == 0)
+            try await eventually("the screen is given back") { terminal.text.hasSuffix(Terminal.end) }
+            #expect(terminal.isCooked)
+        }
+    }
+
+    @Test("a window that changes is drawn anew at once")
+    func resize() async throws {
+        try await FakeServer.with(["/metrics": .vLLM(model: "llama")]) { _, port in
+            let terminal = try PseudoTerminal(columns: 80, rows: 24)
+            let program = try BuiltProgram(arguments(port), environment: quiet, terminal: terminal)
+            try await eventually("a frame with the model") { terminal.text.contains("llama") }
+            terminal.resize(columns: 160, rows: 50)
+            program.send(SIGWINCH)
+            try await eventually("a wider frame") { terminal.text.contains("out/s, 1 min") }
+            terminal.type("s")
+            try await eventually("sorted by something else") { terminal.text.contains("sort: requests") }
+            terminal.type("q")
+            #expect(await program.status() == 0)
+        }
+    }
+
+    @Test("Ctrl-Z gives the terminal back until the program goes on")
+    func suspend() async throws {
+        try await FakeServer.with(["/metrics": .vLLM(model: "llama")]) { _, port in
+            let terminal = try PseudoTerminal(columns: 80, rows: 24)
+            let program = try BuiltProgram(arguments(port), environment: quiet, terminal: terminal)
+            try await eventually("a frame with the model") { terminal.text.contains("llama") }
+            program.send(SIGTSTP)
+            try await eventually("the screen is given back") {
+                terminal.text.hasSuffix(Terminal.end) && terminal.isCooked
+            }
+            terminal.clear()
+            program.send(SIGCONT)
+            try await eventually("a screen again") {
+                terminal.text.hasPrefix(Terminal.begin) && terminal.text.contains("llama")
+            }
+            #expect(!terminal.isCooked)
+            terminal.type("q")
+            #expect(await program.status() == 0)
+        }
+    }
+
+    @Test(
+        "a wrong command line ends with 64, and says why",
+        arguments: [
+            ["watch", "--engine", "ftp://x"], ["run", "--listen", "0.0.0.0:0"], ["run", "--listen", "nope"],
+            ["run", "--targets-file", "/nowhere"], ["check", "nope"], ["watch", "--interval", "0"],
+            ["watch", "--sort", "x"],
+        ]
+    )
+    func usage(arguments: [String]) async throws {
+        let program = try BuiltProgram(arguments, environment: ["AGENT_TOKEN": ""])
+        #expect(await program.status() == 64)
+    }
+
+    @Test("check ends with 1 if nothing can be read")
+    func checkStatus() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, port in
+            let program = try BuiltProgram(["check", "127.0.0.1:\(port)"])
+            #expect(await program.status() == 0)
+        }
+        let silent = try SilentServer()
+        let program = try BuiltProgram(["check", "127.0.0.1:\(silent.port)"])
+        #expect(await program.status() == 1)
+    }
+}

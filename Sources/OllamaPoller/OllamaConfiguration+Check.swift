@@ -1,0 +1,48 @@
+// Asks an Ollama once, without a poller.
+
+import Foundation
+import GPUPoller
+
+extension OllamaConfiguration {
+    /// Asks the Ollama once, as a poll would, and for its version besides.
+    ///
+    /// Takes two seconds at most, and some more where the GPU memory has to be detected. Blocks no thread of the caller's.
+    /// Never throws: ``ServerReading/problem`` says why nothing could be read, and an unusable URL is a problem too.
+    ///
+    /// ```swift
+    /// let check = await OllamaConfiguration().check()
+    /// print("Ollama", check.version ?? "", check.reading.problem ?? "can be read")
+    /// ```
+    public func check() async -> ServerCheck {
+        await DetachedThread.value { self.checkNow() }
+    }
+
+    private func checkNow() -> ServerCheck {
+        let (target, notes) = OllamaTarget.check(self)
+        let problems = notes.filter { $0.level >= .warning }.map(\.text)
+        guard let target else {
+            let server = ServerIdentity(engine: "ollama", address: url.host ?? "", port: url.port ?? 0)
+            return ServerCheck(reading: .down(server, because: problems.last))
+        }
+        let recorder = RemarkRecorder()
+        let poll = OllamaPoll(
+            target,
+            detector: VRAMDetector(locations: GPULocations(environment: ProcessInfo.processInfo.environment)),
+            processRoot: RunnerProcesses.systemRoot,
+            calls: .shared,
+            timeLimit: OllamaPoll.timeLimit,
+            log: recorder.log,
+            timeSource: SystemTimeSource()
+        )
+        defer { poll.close() }
+        let cancellation = Cancellation()
+        let server = ServerIdentity(engine: "ollama", address: target.endpoint.host, port: target.endpoint.port)
+        let reading = poll.read(cancellation) ?? .down(server)
+        let version = reading.isUp ? poll.version(until: .now + OllamaPoll.timeLimit, cancellation) : nil
+        return ServerCheck(
+            reading: reading,
+            version: version.map { escapingControlCharacters(String($0.prefix(64))) },
+            remarks: problems + recorder.remarks(besides: reading.problem)
+        )
+    }
+}
