@@ -15,7 +15,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -36,12 +35,11 @@ let package = Package(
             name: "HummingbirdServerTests",
             dependencies: [
                 "HummingbirdServer",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 // For the test that the package's names stand beside theirs.
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "ExampleClient", package: "tools"),
                 .product(name: "ExampleSupport", package: "tools"),
                 .product(name: "GenAIOtel", package: "genai-otel-swift"),
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "Instrumentation", package: "swift-distributed-tracing"),
                 .product(name: "LivePage", package: "live-page"),
                 .product(name: "Logging", package: "swift-log"),

@@ -36,6 +36,9 @@ public final class EngineServerMetricsPoller: Sendable {
     }
 
     private let sources: [PolledServer]
+    /// The sources whose identities are still to be compared: none after the first start.
+    private let newSources: Locked<[any ServerMetricsSource]>
+    private let sourceLog: Log
     private let pollTimeout: Duration
     private let timeSource: any TimeSource
     private let log: Log
@@ -82,6 +85,8 @@ public final class EngineServerMetricsPoller: Sendable {
         self.onReading = onReading
         self.onWithdrawal = onWithdrawal
         let sourceLog = log.about(["component": "sources"])
+        self.sourceLog = sourceLog
+        newSources = Locked(sources)
         self.sources = sources.map { source in
             let latest = Locked<SourceRead?>(nil)
             return PolledServer(
@@ -146,6 +151,7 @@ public final class EngineServerMetricsPoller: Sendable {
     /// Starts polling, at once and then at each target's interval. Does nothing if it is running. Never blocks. If the
     /// system can't start all threads, an error is logged.
     public func start() {
+        warnOfTwins()
         let hasThreads = state.withLock { state in
             guard !state.isClosed else { return true }
             state.isStarted = true
@@ -197,6 +203,32 @@ public final class EngineServerMetricsPoller: Sendable {
     /// - Returns: false if the system could not start all threads. Removed targets are closed and do not start.
     private func start(_ servers: [PolledServer]) -> Bool {
         servers.reduce(true) { $1.start() && $0 }
+    }
+
+    /// Warns of sources that have the identity of another source or of a target. Asks the sources for theirs, so it must
+    /// not be called under the lock.
+    private func warnOfTwins() {
+        let sources = newSources.withLock { sources in
+            defer { sources = [] }
+            return sources
+        }
+        guard !sources.isEmpty else { return }
+        let targets = state.withLock { Set($0.targets.keys) }
+        var known: Set<ServerIdentity> = []
+        for server in sources.map(\.server) {
+            // A target's engine is not known yet.
+            var place = server
+            place.engine = nil
+            if !known.insert(server).inserted {
+                sourceLog.warning(
+                    "\(SourcePoll.name(server)) is there twice, and each overwrites the other: give one another port or attributes"
+                )
+            } else if targets.contains(place) {
+                sourceLog.warning(
+                    "\(SourcePoll.name(server)) is polled as an engine too, and each overwrites the other: keep one of them"
+                )
+            }
+        }
     }
 
     private func logMissingThreads() {

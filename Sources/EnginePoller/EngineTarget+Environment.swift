@@ -9,7 +9,7 @@ extension EngineTarget {
     ///
     /// An unusable entry is left out, with a warning that does not quote it: it may contain a password.
     package static func targets(reading environment: inout EnvironmentReader) -> [EngineTarget] {
-        let interval = environment.seconds("GENAI_SERVER_METRICS_INTERVAL") ?? PolledServer.defaultInterval
+        let interval = environment.duration(PolledServer.defaultInterval) { $0.seconds("GENAI_SERVER_METRICS_INTERVAL") }
         let token = bearerToken(reading: &environment)
         let certificateFile = environment.text("GENAI_SERVER_METRICS_CERTIFICATE")
         let name = "GENAI_SERVER_METRICS_TARGETS"
@@ -27,7 +27,11 @@ extension EngineTarget {
                     )
                 )
             } catch {
-                environment.warn(name, "has an entry (number \(index + 1)) that \(error)")
+                environment.warn(
+                    name,
+                    "has an entry (number \(index + 1)) that \(error)",
+                    consequence: "it is not polled"
+                )
             }
         }
         return targets
@@ -37,7 +41,11 @@ extension EngineTarget {
         let name = "GENAI_SERVER_METRICS_TOKEN"
         guard let token = environment.text(name) else { return nil }
         guard !token.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
-            environment.warn(name, "has a line break or another control character")
+            environment.warn(
+                name,
+                "has a line break or another control character",
+                consequence: "polls are sent without it"
+            )
             return nil
         }
         return token

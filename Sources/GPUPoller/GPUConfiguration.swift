@@ -30,6 +30,6 @@ public struct GPUConfiguration: Sendable {
 
     /// Reads the environment; warnings stay in the reader.
     package init(reading environment: inout EnvironmentReader) {
-        interval = environment.seconds("GENAI_GPU_COLLECTION_INTERVAL") ?? PolledServer.defaultInterval
+        interval = environment.duration(PolledServer.defaultInterval) { $0.seconds("GENAI_GPU_COLLECTION_INTERVAL") }
     }
 }

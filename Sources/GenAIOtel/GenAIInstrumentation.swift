@@ -22,6 +22,7 @@ public final class GenAIInstrumentation: Sendable {
     private let log: Log
     private let logGate: LogGate
     private let secondStarts: FailureLog
+    private let startNote: StartNote
     private let onShutdown: @Sendable (GenAIInstrumentation) -> Void
     private let shutdownResult = Monitor(ShutdownState.notYet)
 
@@ -59,6 +60,7 @@ public final class GenAIInstrumentation: Sendable {
         self.log = log
         self.logGate = logGate
         secondStarts = FailureLog(log: log, timeSource: timeSource)
+        startNote = StartNote(configuration, sendsOTLP: exporters.contains { $0 is OTLPHTTPExporter })
         self.onShutdown = onShutdown
         serverMetrics = collector
         prometheusEncoder = PrometheusTextEncoder(resource: resource)
@@ -71,6 +73,7 @@ public final class GenAIInstrumentation: Sendable {
                 interval: configuration.exportInterval,
                 timeout: configuration.exportTimeout,
                 timeSource: timeSource,
+                log: log.about(["component": "exporter"]),
                 collect: {
                     let begin = timeSource.now
                     let (time, previous) = clock.next()
@@ -89,7 +92,7 @@ public final class GenAIInstrumentation: Sendable {
                 OllamaServerMetricsPoller(
                     $0,
                     log: log,
-                    onReading: collector.record,
+                    onReading: Self.recorder(of: $0, collector),
                     onWithdrawal: collector.withdraw
                 )
             }
@@ -109,6 +112,7 @@ public final class GenAIInstrumentation: Sendable {
     /// Starts the threads, unless they were shut down already. Not to be called under a lock.
     package func start() {
         logGate.open()
+        log.info(startNote.text)
         ollama?.start()
         engines?.start()
         gpus?.start()
@@ -220,6 +224,23 @@ public final class GenAIInstrumentation: Sendable {
 }
 
 extension GenAIInstrumentation {
+    /// Records what an Ollama says. One that nobody has configured is only looked for: until it has answered it is not
+    /// reported, or every machine without Ollama would have a server that is down.
+    static func recorder(
+        of ollama: OllamaConfiguration,
+        _ collector: ServerMetricsCollector
+    ) -> @Sendable (ServerReading) -> Void {
+        guard !ollama.isConfigured else { return collector.record }
+        let hasAnswered = Locked(false)
+        return { reading in
+            let isThere = hasAnswered.withLock { hasAnswered in
+                if reading.isUp { hasAnswered = true }
+                return hasAnswered
+            }
+            if isThere { collector.record(reading) }
+        }
+    }
+
     private static func exporters(
         _ configuration: GenAIConfiguration,
         _ resource: Resource,

@@ -17,11 +17,17 @@ public struct OllamaConfiguration: Sendable {
     /// User info (`http://user:password@host`) is sent as basic authentication and never logged. Environment:
     /// `OLLAMA_BASE_URL`; without it `OLLAMA_HOST`, in all the forms that Ollama itself takes.
     public var url: URL {
-        didSet { urlName = "OllamaConfiguration.url" }
+        didSet {
+            urlName = "OllamaConfiguration.url"
+            isConfigured = true
+        }
     }
 
     /// What the URL was set by, for log lines.
     private(set) var urlName = "OLLAMA_BASE_URL"
+
+    /// Whether the environment or code says where Ollama is. Otherwise it is only looked for.
+    package private(set) var isConfigured: Bool
 
     /// Time from one poll to the next, more than 0. Default: 5 seconds.
     ///
@@ -59,20 +65,28 @@ public struct OllamaConfiguration: Sendable {
 
     /// Reads the environment; warnings stay in the reader.
     package init(reading environment: inout EnvironmentReader) {
-        if let endpoint = environment.endpoint("OLLAMA_BASE_URL") {
-            url = Self.serverURL(endpoint)
-        } else if let host = Self.hostURL(&environment) {
-            url = host
-            urlName = "OLLAMA_HOST"
-        } else {
-            url = Self.defaultURL
-        }
-        interval = environment.seconds("GENAI_OLLAMA_METRICS_INTERVAL") ?? PolledServer.defaultInterval
-        readsRunners = environment.boolean("GENAI_OLLAMA_RUNNERS") ?? true
-        maxVRAMGibibytes = environment.positiveNumber(
-            "GENAI_OLLAMA_MAX_VRAM_GB",
-            "number of GiB",
-            upTo: Self.largestVRAM
+        var name: String?
+        url = environment.setting(
+            Self.defaultURL,
+            consequence: { "\(HTTPEndpoint.name(of: $0)) is used" },
+            read: { reader in
+                if let endpoint = reader.endpoint("OLLAMA_BASE_URL") {
+                    name = "OLLAMA_BASE_URL"
+                    return Self.serverURL(endpoint)
+                }
+                guard let host = Self.hostURL(&reader) else { return nil }
+                name = "OLLAMA_HOST"
+                return host
+            }
+        )
+        isConfigured = name != nil
+        if let name { urlName = name }
+        interval = environment.duration(PolledServer.defaultInterval) { $0.seconds("GENAI_OLLAMA_METRICS_INTERVAL") }
+        readsRunners = environment.setting(true) { $0.boolean("GENAI_OLLAMA_RUNNERS") }
+        maxVRAMGibibytes = environment.setting(
+            nil,
+            consequence: { _ in "the amount is detected" },
+            read: { $0.positiveNumber("GENAI_OLLAMA_MAX_VRAM_GB", "number of GiB", upTo: Self.largestVRAM) }
         )
         certificateFile = environment.text("GENAI_OLLAMA_CERTIFICATE")
     }

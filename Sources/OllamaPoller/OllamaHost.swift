@@ -37,7 +37,7 @@ struct OllamaHost {
             if let number = Int(digits: portText), (1...65535).contains(number) {
                 port = number
             } else {
-                problem = "has a port outside 1 to 65535 (\(defaultPort) is used)"
+                problem = "has a port outside 1 to 65535"
             }
         }
         do {

@@ -110,7 +110,9 @@ struct EngineTargetTests {
         #expect(urls == ["http://a"])
         #expect(all.map(\.bearerToken) == [nil])
         #expect(
-            warnings == ["GENAI_SERVER_METRICS_TOKEN has a line break or another control character; it is ignored"]
+            warnings == [
+                "GENAI_SERVER_METRICS_TOKEN has a line break or another control character; polls are sent without it"
+            ]
         )
     }
 

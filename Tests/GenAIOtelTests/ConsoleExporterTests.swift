@@ -41,6 +41,36 @@ struct ConsoleExporterTests {
         )
     }
 
+    @Test(
+        "numbers are rounded to what a person reads, and no further",
+        arguments: [
+            (12.378124999999999, "12.378"), (0.20235728633333336, "0.2024"), (0.00001234567, "1.235e-05"), (0, "0.0"),
+            (-0.98765, "-0.9877"), (123_456_789.125, "123456789.125"), (1e300, "1e+300"), (99.9996, "100.0"),
+            (.leastNonzeroMagnitude, "5e-324"),
+        ]
+    )
+    func rounding(number: Double, expected: String) {
+        let histogram = HistogramPoint(
+            [],
+            bounds: [],
+            bucketCounts: [3],
+            count: 3,
+            sum: number * 3,
+            range: number...number,
+            start: 0
+        )
+        let snapshot = MetricSnapshot(
+            time: 0,
+            metrics: [
+                Metric(.kvCacheUsage, [NumberPoint([], .double(number))]),
+                Metric(.requestDuration, .histogram([histogram], .cumulative)),
+            ]
+        )
+        let text = ConsoleExporter.text(snapshot, serviceName: "s")
+        #expect(text.contains("gen_ai.server.kv_cache.usage \(expected) %\n"), "\(text)")
+        #expect(text.contains("min \(expected), max \(expected) s\n"), "\(text)")
+    }
+
     @Test("output that can't be written is a failed export")
     func closed() {
         let exporter = delivery(serviceName: "s") { _ in throw Closed() }

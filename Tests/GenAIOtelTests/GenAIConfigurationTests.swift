@@ -202,6 +202,93 @@ struct ConfigurationTests {
         }
     }
 
+    @Test(
+        "a value that can't be used: the warning says what is used instead, whichever variable that comes from",
+        arguments: [
+            (["OTEL_SDK_DISABLED": "yes"], #"OTEL_SDK_DISABLED is "yes", neither "true" nor "false"; false is used"#),
+            (
+                ["OTEL_METRIC_EXPORT_INTERVAL": "5s"],
+                #"OTEL_METRIC_EXPORT_INTERVAL is "5s", not a whole number of milliseconds from 1 to 31536000000; 60 s is used"#
+            ),
+            (
+                ["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT": "0", "OTEL_EXPORTER_OTLP_TIMEOUT": "2500"],
+                #"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT is "0", not a whole number of milliseconds from 1 to 31536000000; 2.5 s is used"#
+            ),
+            (
+                ["OTEL_METRICS_EXPORTER": "jaeger"],
+                #"OTEL_METRICS_EXPORTER names "jaeger", not one of otlp, console, none; otlp is used"#
+            ),
+            (
+                ["OTEL_METRICS_EXPORTER": "jaeger,console,otlp"],
+                #"OTEL_METRICS_EXPORTER names "jaeger", not one of otlp, console, none; console and otlp is used"#
+            ),
+            (
+                ["OTEL_METRICS_EXPORTER": "jaeger,none"],
+                #"OTEL_METRICS_EXPORTER names "jaeger", not one of otlp, console, none; nothing is exported"#
+            ),
+            (
+                ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "c:1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:s3cret@c?k=v"],
+                "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT does not begin with http:// or https://; http://c/v1/metrics is used"
+            ),
+            (
+                ["OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"],
+                #"OTEL_EXPORTER_OTLP_PROTOCOL is "grpc", which this package does not speak; http/protobuf is used"#
+            ),
+            (
+                ["OTEL_EXPORTER_OTLP_COMPRESSION": "br"],
+                #"OTEL_EXPORTER_OTLP_COMPRESSION is "br", not one of none, gzip; none is used"#
+            ),
+            (
+                ["OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "x"],
+                #"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION is "x", not one of explicit_bucket_histogram, base2_exponential_bucket_histogram; explicit_bucket_histogram is used"#
+            ),
+            (
+                ["GENAI_LOG_LEVEL": "loud", "OTEL_LOG_LEVEL": "error"],
+                #"GENAI_LOG_LEVEL is "loud", not one of debug, info, warning, warn, error, none, off, trace, verbose, fatal; error is used"#
+            ),
+            (
+                ["OLLAMA_BASE_URL": "gpu:1", "OLLAMA_HOST": "me:s3cret@gpu:2"],
+                "OLLAMA_BASE_URL does not begin with http:// or https://; http://gpu:2 is used"
+            ),
+            (["OLLAMA_HOST": "h:99999"], "OLLAMA_HOST has a port outside 1 to 65535; http://h:11434 is used"),
+            (
+                ["GENAI_OLLAMA_MAX_VRAM_GB": "0"],
+                #"GENAI_OLLAMA_MAX_VRAM_GB is "0", not a number of GiB greater than 0; the amount is detected"#
+            ),
+            (
+                ["GENAI_GPU_COLLECTION_INTERVAL": "0"],
+                #"GENAI_GPU_COLLECTION_INTERVAL is "0", not a number of seconds greater than 0; 5 s is used"#
+            ),
+            (
+                ["GENAI_SERVER_METRICS_TARGETS": "http://a,b"],
+                "GENAI_SERVER_METRICS_TARGETS has an entry (number 2) that does not begin with http:// or https://; it is not polled"
+            ),
+            (
+                ["OTEL_RESOURCE_ATTRIBUTES": "a"],
+                "OTEL_RESOURCE_ATTRIBUTES has an entry (number 1) that is not key=value; it is left out"
+            ),
+        ]
+    )
+    func consequence(environment: [String: String], expected: String) {
+        #expect(GenAIConfiguration(environment: environment).warnings == [expected])
+    }
+
+    @Test(
+        "v1/metrics twice: where it comes from is said; the endpoint is used as it is",
+        arguments: [
+            (["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/v1/metrics"], 1),
+            (["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/v1/metrics/"], 1),
+            (["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318/v1/metrics", "OTEL_METRICS_EXPORTER": "none"], 0),
+            (["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://c:4318/v1/metrics"], 0),
+            (["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"], 0), ([:], 0),
+        ]
+    )
+    func pathTwice(environment: [String: String], warnings: Int) {
+        let configuration = GenAIConfiguration(environment: environment).validated()
+        #expect(configuration.warnings.count == warnings)
+        #expect(configuration.warnings.allSatisfy { $0.contains("ends in /v1/metrics/v1/metrics") })
+    }
+
     @Test("service name: variable, then resource attribute; code wins over both")
     func serviceName() {
         var environment = ["OTEL_RESOURCE_ATTRIBUTES": "service.name=from-attributes,deployment.environment=a%20b"]

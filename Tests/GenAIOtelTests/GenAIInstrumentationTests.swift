@@ -227,6 +227,95 @@ struct InstrumentationTests {
         #expect(instrumentation.shutdown())
     }
 
+    @Test("one line at the start says where metrics go, how often and what is polled, and no secret")
+    func startNote() {
+        var configuration = GenAIConfiguration(environment: [
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:s3cret@127.0.0.1:1/x?key=s3cret",
+            "OTEL_METRICS_EXPORTER": "otlp,console", "OTEL_METRIC_EXPORT_INTERVAL": "86400000",
+            "OLLAMA_BASE_URL": "http://me:s3cret@127.0.0.1:2",
+            "GENAI_SERVER_METRICS_TARGETS": "http://me:s3cret@127.0.0.1:3/metrics?key=s3cret",
+        ])
+        configuration.logHandler = recorder.handler
+        configuration.sources = [CallingSource(calls: Monitor(CallingSource.Calls(areOver: true)))]
+        let instrumentation = instrument(configuration)
+        defer { instrumentation.shutdown(timeout: .zero) }
+        let expected =
+            "Metrics go to http://127.0.0.1:1/x/v1/metrics (http/json) and the console every 86400 s; polled: Ollama at "
+            + "http://127.0.0.1:2, 1 engine (http://127.0.0.1:3/metrics), 1 source, this machine's GPUs"
+        #expect(recorder.lines(.info).first == expected)
+        #expect(!recorder.messages.contains { $0.contains("s3cret") })
+        _ = instrument(configuration)
+        #expect(recorder.messages.count { $0.hasPrefix("Metrics go to") } == 1)
+    }
+
+    @Test("the line at the start in other cases")
+    func otherStartNotes() {
+        func note(_ environment: [String: String], _ change: (inout GenAIConfiguration) -> Void = { _ in }) -> String {
+            var configuration = GenAIConfiguration(environment: environment)
+            change(&configuration)
+            return StartNote(configuration, sendsOTLP: configuration.exporters.contains(.otlp)).text
+        }
+        #expect(note(["OTEL_SDK_DISABLED": "true"]) == "Metrics are disabled: nothing is exported or polled")
+        #expect(
+            note([:]) == "Metrics go to http://localhost:4318/v1/metrics (http/json) every 60 s; "
+                + "polled: Ollama at http://localhost:11434 if there is one, this machine's GPUs"
+        )
+        let alone = ["OTEL_METRICS_EXPORTER": "none", "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false"]
+        #expect(
+            note(alone) { $0.gpus = nil }
+                == "Metrics are not exported, only served by prometheusText(); nothing is polled"
+        )
+        let five = ["GENAI_SERVER_METRICS_TARGETS": "http://a http://b http://c http://d http://e"]
+        #expect(note(five).contains("5 engines (http://a, http://b, http://c, 2 more)"))
+    }
+
+    @Test("each export is told at the level debug: where, how much, how long, how it ended")
+    func exportLines() throws {
+        let server = try LoopbackServer(always: .json("{}"))
+        defer { server.stop() }
+        var configuration = configuration(endpoint: server.url)
+        configuration.logLevel = .debug
+        let instrumentation = instrument(configuration)
+        #expect(instrumentation.forceFlush())
+        let line = try #require(recorder.lines(.debug).first { $0.hasPrefix("Export to the collector: ") })
+        let size = try #require(server.requests.first?.body.count)
+        #expect(try /Export to the collector: 2 points, (\d+) bytes, \d+ ms, delivered/.wholeMatch(in: line)?.1 == "\(size)")
+        #expect(instrumentation.shutdown())
+    }
+
+    @Test("an Ollama that is only looked for is reported once it has answered; then also that it is down")
+    func unconfiguredOllama() {
+        let ollama = ServerIdentity(engine: "ollama", address: "localhost", port: 11434)
+        func recorded(_ settings: OllamaConfiguration, _ readings: [ServerReading]) -> [Bool?] {
+            let collector = ServerMetricsCollector(cardinalityLimit: 10, log: recorder.log())
+            let record = GenAIInstrumentation.recorder(of: settings, collector)
+            return readings.map { reading in
+                record(reading)
+                return collector.readings.first?.isUp
+            }
+        }
+        let readings = [ServerReading.down(ollama), ServerReading(server: ollama, modelsLoaded: 0), .down(ollama)]
+        #expect(recorded(OllamaConfiguration(environment: [:]), readings) == [nil, true, false])
+        #expect(recorded(OllamaConfiguration(environment: ["OLLAMA_HOST": "h"]), readings) == [false, true, false])
+        var inCode = OllamaConfiguration(environment: [:])
+        inCode.url = URL(string: "http://localhost:11434")!
+        #expect(recorded(inCode, readings) == [false, true, false])
+        let bad = OllamaConfiguration(environment: ["OLLAMA_BASE_URL": "h:1"])
+        #expect(recorded(bad, readings) == [nil, true, false], "what is used is not what was configured")
+    }
+
+    @Test("a configured Ollama that never answers is down in what is exported")
+    func downOllama() {
+        var configuration = GenAIConfiguration(environment: ["OLLAMA_BASE_URL": "http://127.0.0.1:1"])
+        configuration.exporters = []
+        configuration.gpus = nil
+        configuration.logHandler = recorder.handler
+        let instrumentation = instrument(configuration)
+        let line = #"gen_ai_server_up{engine="ollama",server_address="127.0.0.1",server_port="1"} 0"#
+        #expect(eventually { instrumentation.prometheusText().contains(line) })
+        #expect(instrumentation.shutdown())
+    }
+
     @Test("a log handler that uses the library does not lock up")
     func reentrantHandler() {
         var configuration = configuration()

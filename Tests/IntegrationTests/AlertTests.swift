@@ -18,6 +18,21 @@ struct AlertTests {
             return Set(((try? prometheus.query(expression, by: label)) ?? [:]).keys)
         }
 
+        /// The summaries of the alerts of this name that fire or are about to.
+        func summaries(_ alert: String) throws -> Set<String> {
+            struct Answer: Decodable {
+                struct Alert: Decodable {
+                    var labels: [String: String]
+                    var annotations: [String: String]
+                }
+                struct Alerts: Decodable { var alerts: [Alert] }
+                var data: Alerts
+            }
+            let answer = try JSONDecoder().decode(Answer.self, from: Data(prometheus.get("/api/v1/alerts").body))
+            let alerts = answer.data.alerts.filter { $0.labels["alertname"] == alert }
+            return Set(alerts.compactMap { $0.annotations["summary"] })
+        }
+
         /// Waits until the alert fires for exactly these values of a label, doing something again and again meanwhile.
         func expect(
             _ alert: String,
@@ -92,6 +107,8 @@ struct AlertTests {
             #expect(isMeasured)
             try setting.probe.setGauges("kv.llama=90.5&kv.gpt-4=90")
             setting.expect("GenAIServerKVCacheNearlyFull", by: "model", firesFor: ["llama"])
+            let summary = "llm-server: the KV cache of llama is 90 % full"
+            #expect(try setting.summaries("GenAIServerKVCacheNearlyFull") == [summary])
             try setting.probe.setGauges("kv.llama=90")
             setting.expect("GenAIServerKVCacheNearlyFull", by: "model", firesFor: [])
         }
@@ -135,30 +152,39 @@ struct AlertTests {
         try withSetting { setting in
             try setting.probe.setGauges("waiting=51")
             setting.expect("GenAIServerQueueLong", by: "job", firesFor: ["llm-server"])
+            #expect(try setting.summaries("GenAIServerQueueLong") == ["llm-server: 51 requests wait"])
             try setting.probe.setGauges("waiting=50")
             setting.expect("GenAIServerQueueLong", by: "job", firesFor: [])
         }
     }
 
     @Test(
-        "an engine is down, also one that was never up; an Ollama that was never up is none",
+        "an engine is down, also one that was never up, which has no name; likewise an Ollama that was configured",
         Program.areThere(.prometheus)
     )
     func engineDown() throws {
         try withSetting(ollamaIsUp: false, engineIsUp: false) { setting in
             let engine = "\(setting.engines.enginePort)"
             let ollama = "\(setting.engines.ollamaPort)"
-            setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [engine])
+            setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [engine, ollama])
+            let ollamaIsDown = "llm-server: the engine ollama at 127.0.0.1:\(ollama) is down"
+            let nameless = try setting.summaries("GenAIServerEngineDown")
+            #expect(nameless == ["llm-server: the engine at 127.0.0.1:\(engine) is down", ollamaIsDown])
             setting.engines.setUp(ollama: true, engine: true)
             setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [])
-            setting.engines.setUp(ollama: false)
-            setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [ollama])
-            setting.engines.setUp(ollama: true)
+            setting.engines.setUp(ollama: false, engine: false)
+            setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [engine, ollama])
+            let named = try setting.summaries("GenAIServerEngineDown")
+            #expect(named == ["llm-server: the engine tensorrt-llm at 127.0.0.1:\(engine) is down", ollamaIsDown])
+            setting.engines.setUp(ollama: true, engine: true)
             setting.expect("GenAIServerEngineDown", by: "server_port", firesFor: [])
         }
     }
 
-    @Test("a service reports no longer, or none ever did", Program.areThere(.prometheus))
+    @Test(
+        "a service reports no longer, or none ever did; a job that ends after a while is no service",
+        Program.areThere(.prometheus)
+    )
     func absent() throws {
         try withSetting { setting in
             let alert = "GenAIServerMetricsAbsent"
@@ -170,8 +196,19 @@ struct AlertTests {
                     == 2
             }
             #expect(areBothThere)
+            let batch = try TrafficProbe(service: "batch", exportingTo: setting.prometheus.otlpEndpoint)
+            func reported(_ job: String) throws -> Double {
+                let series = "gen_ai_server_requests_running{server_address=\"\", job=\"\(job)\"}"
+                let values = try setting.prometheus.query("count_over_time((count(\(series)))[30s:1s])", by: "job")
+                return values[""] ?? 0
+            }
+            #expect(eventually { (try? reported("batch") > 0) == true })
+            batch.killAtOnce()
+            #expect(eventually(within: .seconds(30)) { (try? reported("other") > 13) == true })
             other.killAtOnce()
             setting.expect(alert, by: "job", firesFor: ["other"])
+            #expect(try setting.summaries(alert) == ["other: no server reports metrics"])
+            #expect(try (1...9).contains(reported("batch")), "it was there, and for less than the alert wants")
             let back = try TrafficProbe(service: "other", exportingTo: setting.prometheus.otlpEndpoint)
             defer { back.stop() }
             setting.expect(alert, by: "job", firesFor: [])
@@ -226,6 +263,10 @@ struct AlertTests {
             #expect(alert.duration ?? 0 >= 60, "\(alert.name)")
             #expect(["warning", "critical"].contains(alert.labels?["severity"]), "\(alert.name)")
             #expect(alert.annotations?["summary"] != nil && alert.annotations?["description"] != nil, "\(alert.name)")
+            // A random number of a process tells nobody anything.
+            #expect(alert.annotations?["summary"]?.contains("$labels.job") == true, "\(alert.name)")
+            #expect(alert.annotations?["summary"]?.contains("$labels.instance") == false, "\(alert.name)")
+            #expect(alert.annotations?["runbook_url"]?.hasSuffix("#\(alert.name.lowercased())") == true, "\(alert.name)")
         }
     }
 }

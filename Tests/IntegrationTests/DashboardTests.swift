@@ -43,6 +43,58 @@ struct DashboardTests {
         }
     }
 
+    @Test("an application alone: only what others tell finds nothing, and the check passes", Program.areThere(.prometheus))
+    func applicationAlone() throws {
+        let probe = try TrafficProbe()
+        defer { probe.stop() }
+        let prometheus = try scraping(probe)
+        defer { prometheus.process.stop() }
+        try probe.setGauges("running=3&waiting=2&max=4&kv.llama=72.5")
+        let requests = "count(rate(gen_ai_requests_total[1m]) > 0)"
+        let areCounted = eventually(within: .seconds(60)) {
+            try? probe.serveRequests(succeeded: 4, failed: 1)
+            return (try? prometheus.query(requests, by: "job")[""]) == 2
+        }
+        #expect(areCounted)
+        try DashboardCheck.expectNoProblems(prometheus, isComplete: false)
+        let running = try prometheus.query(DashboardFile().query("Running", "A"), by: "job")
+        #expect(running == ["": 3])
+    }
+
+    @Test(
+        "a gateway that has no requests of its own: its overview is that of the engines",
+        Program.areThere(.prometheus)
+    )
+    func gateway() throws {
+        let engines = try SimulatedEngines()
+        defer { engines.stop() }
+        let probe = try TrafficProbe(polling: engines)
+        defer { probe.stop() }
+        let prometheus = try scraping(probe)
+        defer { prometheus.process.stop() }
+        func value(_ panel: String, _ reference: String) throws -> Double? {
+            try prometheus.query(DashboardFile().query(panel, reference), by: "job")[""]
+        }
+        let isRunning = eventually(within: .seconds(30)) { ((try? value("Running", "B")) ?? 0) > 0 }
+        #expect(isRunning)
+        #expect(try value("Running", "A") == nil)
+        #expect(try value("Waiting", "A") == nil)
+        #expect(try value("Waiting", "B") == 1)
+        #expect(try value("Capacity in use", "A") == nil)
+        #expect(try value("Capacity in use", "B") == 25)
+        // An own request, and the application is there beside them.
+        try probe.serveRequests(succeeded: 1)
+        #expect(eventually(within: .seconds(30)) { (try? value("Running", "A")) == 0 })
+    }
+
+    /// A Prometheus with the documented configuration that scrapes one server.
+    private func scraping(_ probe: TrafficProbe) throws -> Prometheus {
+        let configuration = try Documentation.prometheusConfiguration("prometheus-scrape.yml")
+            .replacing("server-1.internal:8080", with: probe.target)
+            .replacing(/\n *- server-2.internal:8080/, with: "")
+        return try Prometheus(configuration: configuration, files: Documentation.rules())
+    }
+
     @Test("the dashboard is readable and complete in itself", Program.areThere(.prometheus))
     func file() throws { try DashboardCheck.expectNoProblems() }
 
@@ -87,7 +139,11 @@ struct DashboardTests {
         {
             let expression = try DashboardFile().query(panel, reference)
             let values = try prometheus.query(expression, by: label)
-            #expect(values[key] == value, "\(panel): \(expression) gives \(values)")
+            // Rates are quotients: their sums may be off by the last digit.
+            #expect(
+                abs((values[key] ?? .nan) - value) < 1e-9 * max(value, 1),
+                "\(panel): \(expression) gives \(values)"
+            )
         }
         try expect("Servers", "A", 2)
         try expect("Engines up", "A", 3)

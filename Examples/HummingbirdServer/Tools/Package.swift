@@ -8,20 +8,23 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "load", targets: ["load"]),
+        .library(name: "ExampleClient", targets: ["ExampleClient"]),
         .library(name: "ExampleSupport", targets: ["ExampleSupport"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0")
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
     ],
     targets: [
-        .target(name: "ExampleSupport"),
-        .executableTarget(
-            name: "load",
+        .target(
+            name: "ExampleClient",
             dependencies: [
-                "ExampleSupport",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]
         ),
+        .target(name: "ExampleSupport"),
+        .executableTarget(name: "load", dependencies: ["ExampleClient", "ExampleSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

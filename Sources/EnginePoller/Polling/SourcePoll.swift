@@ -59,7 +59,7 @@ final class SourcePoll: ServerPoll {
         return .down(server, because: problem)
     }
 
-    private static func name(_ server: ServerIdentity) -> String {
+    static func name(_ server: ServerIdentity) -> String {
         "The source \(quoted(server.engine ?? "")) at \(quoted(place(server)))"
     }
 

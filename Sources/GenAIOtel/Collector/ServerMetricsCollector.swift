@@ -46,6 +46,7 @@ public final class ServerMetricsCollector: Sendable {
     let nanoseconds: @Sendable () -> UInt64
     private let timeSource: any TimeSource
     private let invalidInput: FailureLog
+    private let shareHint: ShareHint
     let cardinality: CardinalityWarnings
     let log: Log
     let requestConfiguration: RequestConfiguration
@@ -69,6 +70,7 @@ public final class ServerMetricsCollector: Sendable {
         nanoseconds = timeSource.monotonicClock
         startTime = timeSource.unixNanoseconds
         invalidInput = FailureLog(log: log, timeSource: timeSource)
+        shareHint = ShareHint(log: log)
         cardinality = CardinalityWarnings(log, limit: cardinalityLimit)
         self.log = log
         requestConfiguration = requests
@@ -256,7 +258,9 @@ public final class ServerMetricsCollector: Sendable {
     /// - Parameter time: what the snapshot is stamped with, in nanoseconds since 1970.
     package func snapshot(time: UInt64) -> MetricSnapshot {
         let values = state.withLock { $0.values }
+        let now = timeSource.now
+        shareHint.look(at: values.kvCacheUsage, now: now)
         let clock = ExemplarTable.Clock(date: timeSource.unixNanoseconds, time: nanoseconds())
-        return SnapshotBuilder(values, startTime: startTime, now: timeSource.now, clock).build(time: time)
+        return SnapshotBuilder(values, startTime: startTime, now: now, clock).build(time: time)
     }
 }

@@ -11,19 +11,21 @@ extension GenAIConfiguration {
     /// - Parameter environment: variables by name; by default those of this process.
     public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         var reader = EnvironmentReader(environment)
-        isDisabled = reader.boolean("OTEL_SDK_DISABLED") ?? false
+        isDisabled = reader.setting(false) { $0.boolean("OTEL_SDK_DISABLED") }
         exporters = Self.exporters(reading: &reader)
-        exportInterval = reader.milliseconds("OTEL_METRIC_EXPORT_INTERVAL") ?? Self.defaultExportInterval
-        exportTimeout = reader.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT") ?? Self.defaultExportTimeout
+        exportInterval = reader.duration(Self.defaultExportInterval) { $0.milliseconds("OTEL_METRIC_EXPORT_INTERVAL") }
+        exportTimeout = reader.duration(Self.defaultExportTimeout) { $0.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT") }
         otlp = OTLPConfiguration(reading: &reader)
-        let pollsOllama = reader.boolean("GENAI_ENABLE_OLLAMA_SERVER_METRICS") ?? true
+        let pollsOllama = reader.setting(true) { $0.boolean("GENAI_ENABLE_OLLAMA_SERVER_METRICS") }
         ollama = pollsOllama ? OllamaConfiguration(reading: &reader) : nil
         engines = EngineTarget.targets(reading: &reader)
-        let readsGPUs = reader.boolean("GENAI_ENABLE_GPU_METRICS") ?? true
+        let readsGPUs = reader.setting(true) { $0.boolean("GENAI_ENABLE_GPU_METRICS") }
         gpus = readsGPUs ? GPUConfiguration(reading: &reader) : nil
         requests = RequestConfiguration(reading: &reader)
         cardinalityLimit = Self.defaultCardinalityLimit
-        logLevel = reader.first("GENAI_LOG_LEVEL", "OTEL_LOG_LEVEL") { $0.word($1, Self.logLevels) } ?? .info
+        logLevel = reader.setting(.info, consequence: { "\($0.map { "\($0)" } ?? "none") is used" }) { reader in
+            reader.first("GENAI_LOG_LEVEL", "OTEL_LOG_LEVEL") { $0.word($1, Self.logLevels) }
+        }
         logHandler = Log.standardError
         var attributes = Dictionary(
             reader.keyValueList("OTEL_RESOURCE_ATTRIBUTES").map { ($0.key, $0.value) },
@@ -48,20 +50,27 @@ extension GenAIConfiguration {
     private static func exporters(reading reader: inout EnvironmentReader) -> [MetricsExporter] {
         let name = "OTEL_METRICS_EXPORTER"
         let words = reader.list(name).map { $0.lowercased() }
-        var result: [MetricsExporter] = []
-        for word in words where word != "none" {
-            switch word {
-            case "otlp": result.append(.otlp)
-            case "console": result.append(.console)
-            case "prometheus":
-                reader.warn(
-                    name,
-                    "names \"prometheus\": serve prometheusText() from a route of the application instead"
-                )
-            default: reader.warn(name, "names \(quoted(word)), not one of otlp, console, none")
+        return reader.setting([.otlp], consequence: consequence) { reader in
+            var result: [MetricsExporter] = []
+            for word in words where word != "none" {
+                switch word {
+                case "otlp": result.append(.otlp)
+                case "console": result.append(.console)
+                case "prometheus":
+                    reader.warn(
+                        name,
+                        "names \"prometheus\": serve prometheusText() from a route of the application instead"
+                    )
+                default: reader.warn(name, "names \(quoted(word)), not one of otlp, console, none")
+                }
             }
+            return result.isEmpty && !words.contains("none") ? nil : result
         }
-        return result.isEmpty && !words.contains("none") ? [.otlp] : result
+    }
+
+    private static func consequence(_ exporters: [MetricsExporter]) -> String {
+        guard !exporters.isEmpty else { return "nothing is exported" }
+        return "\(exporters.map { "\($0)" }.joined(separator: " and ")) is used"
     }
 }
 
@@ -80,17 +89,23 @@ extension OTLPConfiguration {
 
     init(reading reader: inout EnvironmentReader) {
         endpoint = Self.endpoint(reading: &reader)
-        `protocol` = Self.transportProtocol(reading: &reader) ?? .httpJSON
+        `protocol` = Self.transportProtocol(reading: &reader)
         headers = Self.headers(reading: &reader)
         environmentHeaders = headers
-        timeout = reader.otlp("TIMEOUT") { $0.milliseconds($1) } ?? Self.defaultTimeout
-        compression = reader.otlp("COMPRESSION") { $0.word($1, ["none": .none, "gzip": .gzip]) } ?? .none
-        temporality =
-            reader.word("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", Self.temporalities) ?? .cumulative
-        exportsOwnMetrics = reader.boolean("GENAI_EXPORT_OWN_METRICS") ?? false
-        histogramAggregation =
-            reader.word("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", Self.aggregations)
-            ?? .explicitBuckets
+        timeout = reader.duration(Self.defaultTimeout) { reader in reader.otlp("TIMEOUT") { $0.milliseconds($1) } }
+        // Not `.none`, which would be no value at all.
+        compression = reader.setting(Compression.none) { reader in
+            reader.otlp("COMPRESSION") { $0.word($1, ["none": Compression.none, "gzip": Compression.gzip]) }
+        }
+        temporality = reader.setting(.cumulative) {
+            $0.word("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", Self.temporalities)
+        }
+        exportsOwnMetrics = reader.setting(false) { $0.boolean("GENAI_EXPORT_OWN_METRICS") }
+        histogramAggregation = reader.setting(
+            .explicitBuckets,
+            consequence: { _ in "explicit_bucket_histogram is used" },
+            read: { $0.word("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", Self.aggregations) }
+        )
         certificateFile = reader.otlp("CERTIFICATE") { $0.text($1) }
         clientCertificateFile = reader.otlp("CLIENT_CERTIFICATE") { $0.text($1) }
         clientKeyFile = reader.otlp("CLIENT_KEY") { $0.text($1) }
@@ -105,11 +120,11 @@ extension OTLPConfiguration {
     ]
 
     private static func endpoint(reading reader: inout EnvironmentReader) -> URL {
-        if let endpoint = reader.endpoint("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") { return endpoint.urlWithUserInfo }
-        if let base = reader.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT") {
-            return base.appendingPath("v1/metrics").urlWithUserInfo
+        reader.setting(defaultEndpoint, consequence: { "\(HTTPEndpoint.name(of: $0)) is used" }) { reader in
+            if let endpoint = reader.endpoint("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") { return endpoint.urlWithUserInfo }
+            let base = reader.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT")
+            return base?.appendingPath("v1/metrics").urlWithUserInfo
         }
-        return defaultEndpoint
     }
 
     private static func headers(reading reader: inout EnvironmentReader) -> [String: String] {
@@ -121,17 +136,25 @@ extension OTLPConfiguration {
         } ?? [:]
     }
 
-    private static func transportProtocol(reading reader: inout EnvironmentReader) -> TransportProtocol? {
-        reader.otlp("PROTOCOL") { reader, name in
-            if reader.text(name)?.lowercased() == "grpc" {
-                reader.warn(
-                    name,
-                    "is \"grpc\", which this package does not speak",
-                    consequence: "http/protobuf is used"
-                )
-                return .httpProtobuf
+    private static func transportProtocol(reading reader: inout EnvironmentReader) -> TransportProtocol {
+        reader.setting(.httpJSON, consequence: { "\($0.name) is used" }) { reader in
+            reader.otlp("PROTOCOL") { reader, name in
+                if reader.text(name)?.lowercased() == "grpc" {
+                    reader.warn(name, "is \"grpc\", which this package does not speak")
+                    return .httpProtobuf
+                }
+                return reader.word(name, ["http/json": .httpJSON, "http/protobuf": .httpProtobuf])
             }
-            return reader.word(name, ["http/json": .httpJSON, "http/protobuf": .httpProtobuf])
+        }
+    }
+}
+
+extension OTLPConfiguration.TransportProtocol {
+    /// As the environment names it.
+    var name: String {
+        switch self {
+        case .httpJSON: "http/json"
+        case .httpProtobuf: "http/protobuf"
         }
     }
 }

@@ -20,6 +20,7 @@ extension GenAIConfiguration {
         if result.requests.providerName == nil { result.requests.providerName = result.serviceName }
         result.mendHeaders()
         result.mendResourceAttributes()
+        result.checkPath()
         return result
     }
 
@@ -47,6 +48,15 @@ extension GenAIConfiguration {
         guard let number = limit, number < 1 else { return }
         warnings.append("\(name) is \(number), less than 1; exports are not split")
         limit = nil
+    }
+
+    /// A path that was appended to itself: no collector has it.
+    private mutating func checkPath() {
+        let path = otlp.endpoint.path
+        guard exporters.contains(.otlp), path.hasSuffix("/v1/metrics/v1/metrics") else { return }
+        warnings.append(
+            "The OTLP endpoint ends in /v1/metrics/v1/metrics: v1/metrics is appended to OTEL_EXPORTER_OTLP_ENDPOINT; leave it out there"
+        )
     }
 
     /// What this package finds out by itself stays if the configuration says nothing: with an empty

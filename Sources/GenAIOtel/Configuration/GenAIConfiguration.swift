@@ -51,7 +51,8 @@ public struct GenAIConfiguration: Sendable {
     /// `GENAI_SERVER_METRICS_TARGETS`, `GENAI_SERVER_METRICS_INTERVAL`; default none.
     public var engines: [EngineTarget]
 
-    /// Servers that the application reads itself, polled like the built-in ones.
+    /// Servers that the application reads itself, polled like the built-in ones. Each needs a `server` of its own: of two with
+    /// one identity each overwrites the other, and a warning says so.
     public var sources: [any ServerMetricsSource] = []
 
     /// How this machine's GPUs are read; nil for not at all. `GENAI_ENABLE_GPU_METRICS`, default true, and the variables that

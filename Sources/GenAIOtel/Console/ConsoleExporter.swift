@@ -19,6 +19,7 @@ struct ConsoleExporter: SnapshotExporter {
         self.write = write
     }
 
+    var place: String { "the console" }
     var requestsSent: Int { 0 }
 
     func encode(_ snapshot: MetricSnapshot, number: Int) -> EncodedSnapshot {
@@ -59,8 +60,8 @@ struct ConsoleExporter: SnapshotExporter {
 
     /// Without the buckets, which are too many for a person to read.
     private static func value(_ point: HistogramPoint) -> String {
-        let range = point.range.map { ", min \($0.lowerBound), max \($0.upperBound)" } ?? ""
-        let mean = point.count > 0 ? ", mean \(point.sum / Double(point.count))" : ""
+        let range = point.range.map { ", min \(rounded($0.lowerBound)), max \(rounded($0.upperBound))" } ?? ""
+        let mean = point.count > 0 ? ", mean \(rounded(point.sum / Double(point.count)))" : ""
         return "count \(point.count)\(mean)\(range)"
     }
 
@@ -80,7 +81,17 @@ struct ConsoleExporter: SnapshotExporter {
     private static func value(_ value: NumberValue) -> String {
         switch value {
         case .int(let number): "\(number)"
-        case .double(let number): "\(number)"
+        case .double(let number): "\(rounded(number))"
         }
+    }
+
+    /// To three digits behind the point, or four of those that count: a person reads no more.
+    private static func rounded(_ number: Double) -> Double {
+        let magnitude = abs(number)
+        guard magnitude.isFinite, magnitude > 0, magnitude < 1e12 else { return number }
+        let digits = magnitude >= 1 ? 3 : 3 - Int(log10(magnitude).rounded(.down))
+        guard digits <= 15 else { return number }
+        let scale = pow(10, Double(digits))
+        return (number * scale).rounded() / scale
     }
 }

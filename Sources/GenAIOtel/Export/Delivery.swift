@@ -22,13 +22,17 @@ final class Delivery: Sendable {
     private let exporter: any SnapshotExporter
     private let timeout: Duration
     private let timeSource: any TimeSource
+    private let log: Log
     private let state: Monitor<State>
 
-    /// - Parameter timeout: the time limit of one round.
-    init(_ exporter: any SnapshotExporter, timeout: Duration, timeSource: any TimeSource) {
+    /// - Parameters:
+    ///   - timeout: the time limit of one round.
+    ///   - log: receives a line for each export.
+    init(_ exporter: any SnapshotExporter, timeout: Duration, timeSource: any TimeSource, log: Log = Log(level: nil)) {
         self.exporter = exporter
         self.timeout = timeout
         self.timeSource = timeSource
+        self.log = log
         state = Monitor(State(queue: ExportQueue(exporter.limits)))
     }
 
@@ -65,7 +69,12 @@ final class Delivery: Sendable {
         }
         stop.withAction({ cancellation.cancel() }) {
             while let export = state.mutate({ $0.queue.takeNext() }) {
+                let begin = timeSource.now
                 let outcome = exporter.send(export, deadline: deadline, cancellation: cancellation)
+                log.debug(
+                    "Export to \(exporter.place): \(export.points) points, \(export.body.count) bytes, "
+                        + "\(Int(begin.duration(to: timeSource.now) / .milliseconds(1))) ms, \(outcome)"
+                )
                 update { $0.settle(outcome) }
                 if outcome == .undelivered { break }
             }

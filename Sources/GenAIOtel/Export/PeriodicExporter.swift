@@ -22,16 +22,18 @@ final class PeriodicExporter: Sendable {
 
     /// - Parameters:
     ///   - timeout: the time limit of one export.
+    ///   - log: receives a line for each export.
     ///   - takeSnapshot: called on the collecting thread, and at the end on the thread that shuts down.
     init(
         exporters: [any SnapshotExporter],
         interval: Duration,
         timeout: Duration,
         timeSource: any TimeSource = SystemTimeSource(),
+        log: Log = Log(level: nil),
         collect takeSnapshot: @escaping @Sendable () -> MetricSnapshot
     ) {
         let lanes = exporters.map { exporter in
-            let delivery = Delivery(exporter, timeout: timeout, timeSource: timeSource)
+            let delivery = Delivery(exporter, timeout: timeout, timeSource: timeSource, log: log)
             let thread = RepeatingThread(
                 name: "genai-export",
                 interval: Self.outageRetryInterval,

@@ -5,6 +5,9 @@
 /// ``encode(_:number:)`` and ``send(_:deadline:cancellation:)`` are each called by one thread at a time, possibly by
 /// different ones; ``dropped(_:because:)`` by both.
 protocol SnapshotExporter: Sendable {
+    /// Where it exports to, in a log line; by default the collector.
+    var place: String { get }
+
     /// How much may wait for delivery.
     var limits: ExportQueue.Limits { get }
 
@@ -22,6 +25,10 @@ protocol SnapshotExporter: Sendable {
 
     /// Closes the connections. Nothing can be sent afterwards.
     func close()
+}
+
+extension SnapshotExporter {
+    var place: String { "the collector" }
 }
 
 /// What there is to send of one snapshot.
@@ -54,4 +61,15 @@ enum ExportOutcome: Sendable, Equatable {
     case undelivered
     /// The receiver will never accept it.
     case refused
+}
+
+extension ExportOutcome: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .delivered(0): "delivered"
+        case .delivered(let rejected): "delivered but for \(rejected)"
+        case .undelivered: "not delivered"
+        case .refused: "refused"
+        }
+    }
 }

@@ -4,19 +4,56 @@ import Foundation
 
 /// Reads settings from environment variables by OpenTelemetry's rules.
 ///
-/// An empty value counts as unset. An unusable value is ignored, with an entry in ``warnings`` that names the variable.
+/// An empty value counts as unset. An unusable value is ignored, with an entry in ``warnings`` that names the variable and
+/// says what is used instead.
 package struct EnvironmentReader {
-    /// One line for each unusable value, in the order of reading.
-    package private(set) var warnings: [String] = []
+    private struct Problem {
+        var text: String
+        /// Nil until it is known.
+        var consequence: String?
+    }
+
     private let environment: [String: String]
+    private var problems: [Problem] = []
+
+    /// One line for each unusable value, in the order of reading.
+    package var warnings: [String] { problems.map { "\($0.text); \($0.consequence ?? "it is ignored")" } }
 
     package init(_ environment: [String: String]) {
         self.environment = environment
     }
 
     /// Adds a warning that the value of a variable can't be used.
-    package mutating func warn(_ name: String, _ problem: String, consequence: String = "it is ignored") {
-        warnings.append("\(name) \(problem); \(consequence)")
+    ///
+    /// - Parameter consequence: what happens instead; nil if ``setting(_:consequence:read:)`` will know.
+    package mutating func warn(_ name: String, _ problem: String, consequence: String? = nil) {
+        problems.append(Problem(text: "\(name) \(problem)", consequence: consequence))
+    }
+
+    /// Reads a setting from one variable or several. Warnings about them say what is used instead.
+    ///
+    /// - Parameters:
+    ///   - fallback: the setting if no variable has a usable value.
+    ///   - consequence: what to say of the setting that is used.
+    package mutating func setting<Value>(
+        _ fallback: Value,
+        consequence: (Value) -> String = { "\($0) is used" },
+        read: (inout EnvironmentReader) -> Value?
+    ) -> Value {
+        let known = problems.count
+        let value = read(&self) ?? fallback
+        for index in known..<problems.count where problems[index].consequence == nil {
+            problems[index].consequence = consequence(value)
+        }
+        return value
+    }
+
+    /// ``setting(_:consequence:read:)`` of a time.
+    package mutating func duration(
+        _ fallback: Duration,
+        read: (inout EnvironmentReader) -> Duration?
+    ) -> Duration {
+        setting(fallback, consequence: { "\($0.inSeconds) is used" }, read: read)
     }
 
     /// The value without surrounding white space; nil if it is unset or empty.
@@ -90,11 +127,19 @@ package struct EnvironmentReader {
             let parts = entry.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 .map { $0.trimmed() }
             guard parts.count == 2, let key = parts[0].removingPercentEncoding, !key.isEmpty else {
-                warn(name, "has an entry (number \(index + 1)) that is not key=value")
+                warn(
+                    name,
+                    "has an entry (number \(index + 1)) that is not key=value",
+                    consequence: "it is left out"
+                )
                 continue
             }
             guard let value = parts[1].removingPercentEncoding else {
-                warn(name, "has a value (of \(quoted(key))) with broken percent-encoding")
+                warn(
+                    name,
+                    "has a value (of \(quoted(key))) with broken percent-encoding",
+                    consequence: "it is left out"
+                )
                 continue
             }
             result.append((key, value))

@@ -159,4 +159,9 @@ extension HTTPEndpoint: CustomStringConvertible {
         parts?.query = nil
         return parts?.string ?? "\(host):\(port)"
     }
+
+    /// ``description`` of a URL, whatever it is.
+    package static func name(of url: URL) -> String {
+        (try? HTTPEndpoint(url.absoluteString))?.description ?? "an unusable URL"
+    }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import GenAISupport
 import TestSupport
 import Testing
@@ -40,6 +41,42 @@ struct SourcePollingTests {
             ServerReading(server: ServerIdentity(engine: "other", address: "x", port: 2), modelsLoaded: 3)
         }
         #expect(poll.read(Cancellation()) == ServerReading(server: Self.server, modelsLoaded: 3))
+    }
+
+    @Test("two sources of one identity, and a source that is a target too, are warned of once, at the start")
+    func twins() throws {
+        struct Named: ServerMetricsSource {
+            var server: ServerIdentity
+            func read() async throws -> ServerReading { ServerReading(server: server) }
+        }
+        func source(_ engine: String, _ port: Int, _ attributes: [String: String] = [:]) -> Named {
+            Named(server: ServerIdentity(engine: engine, address: "127.0.0.1", port: port, attributes: attributes))
+        }
+        let log = LogRecorder()
+        let target = EngineTarget(url: try #require(URL(string: "http://127.0.0.1:1")))
+        let poller = EngineServerMetricsPoller(
+            targets: [target],
+            sources: [
+                source("mine", 2), source("mine", 2), source("mine", 2, ["pod": "b"]), source("other", 2),
+                source("vllm", 1), source("vllm", 1, ["pod": "a"]),
+            ],
+            log: log.log(),
+            timeSource: ManualTimeSource(),
+            onReading: { _ in }
+        )
+        #expect(log.lines(.warning).isEmpty, "a source is not asked before the start")
+        func warnings() -> [String] { log.lines(.warning).filter { $0.contains("overwrites") } }
+        poller.start()
+        #expect(
+            warnings() == [
+                #"The source "mine" at "127.0.0.1:2" is there twice, and each overwrites the other: give one another port or attributes"#,
+                #"The source "vllm" at "127.0.0.1:1" is polled as an engine too, and each overwrites the other: keep one of them"#,
+            ]
+        )
+        #expect(poller.stop())
+        poller.start()
+        #expect(warnings().count == 2)
+        #expect(poller.stop())
     }
 
     @Test("an error is down, logged once, and so is its end")

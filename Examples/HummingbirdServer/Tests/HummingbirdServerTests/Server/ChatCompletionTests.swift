@@ -10,13 +10,14 @@ extension ServerTests {
 
         /// The events of a stream.
         private func events(_ body: String, _ server: RunningServer) async throws -> [String] {
-            let response = try await server.begin(body)
-            #expect(response.status == .ok)
-            #expect(response.headers.first(name: "Content-Type") == "text/event-stream; charset=utf-8")
-            var reader = EventReader(response)
-            var events: [String] = []
-            while let event = try await reader.next() { events.append(event) }
-            return events
+            try await server.stream(body) { answer in
+                #expect(answer.status == 200)
+                #expect(answer.headers["content-type"] == "text/event-stream; charset=utf-8")
+                var reader = EventReader()
+                var events: [String] = []
+                while let event = try await reader.next(in: &answer) { events.append(event) }
+                return events
+            }
         }
 
         private func object(_ text: String) throws -> [String: Any] {

@@ -15,8 +15,7 @@ extension ServerTests {
         /// A client that takes a whole answer, until its task is cancelled.
         private func client(_ server: RunningServer, stream: Bool) -> Task<Void, any Error> {
             Task {
-                var parts = try await server.begin(body(stream: stream)).body.makeAsyncIterator()
-                while try await parts.next() != nil {}
+                try await server.stream(body(stream: stream)) { answer in while try await answer.next() != nil {} }
             }
         }
 

@@ -2,7 +2,7 @@
 
 import Foundation
 import Hummingbird
-import HummingbirdTesting
+import Logging
 import Synchronization
 
 final class CollectorStub: Sendable {
@@ -10,7 +10,7 @@ final class CollectorStub: Sendable {
 
     /// Runs a collector while the body runs.
     static func with(
-        _ body: @escaping @Sendable (_ stub: CollectorStub, _ endpoint: String) async throws -> Void
+        _ body: (_ stub: CollectorStub, _ endpoint: String) async throws -> Void
     ) async throws {
         let stub = CollectorStub()
         let router = Router()
@@ -23,10 +23,23 @@ final class CollectorStub: Sendable {
                 body: ResponseBody(byteBuffer: ByteBuffer(string: "{}"))
             )
         }
-        try await Application(router: router).test(.live) { client in
-            guard let port = client.port else { return }
-            try await body(stub, "http://127.0.0.1:\(port)")
+        let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+        let application = Application(
+            router: router,
+            configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { channel in continuation.yield(channel.localAddress?.port ?? 0) },
+            logger: Logger(label: "collector") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let running = Task {
+            defer { continuation.finish() }
+            try await application.run()
         }
+        guard let port = await ports.first(where: { _ in true }) else { return try await running.value }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(stub, "http://127.0.0.1:\(port)")) } catch { result = .failure(error) }
+        running.cancel()
+        _ = await running.result
+        try result.get()
     }
 
     var exportCount: Int { received.withLock { $0.count } }

@@ -1,17 +1,14 @@
 // Reads a stream of server-sent events as it comes.
 
-import AsyncHTTPClient
+import ExampleClient
 import Foundation
 
 /// The data of one event after the other.
 struct EventReader {
-    private var parts: HTTPClientResponse.Body.AsyncIterator
     private var text = ""
 
-    init(_ response: HTTPClientResponse) { parts = response.body.makeAsyncIterator() }
-
     /// The next event's data; nil at the end of the stream.
-    mutating func next() async throws -> String? {
+    mutating func next(in answer: inout Answer) async throws -> String? {
         while true {
             if let end = text.firstRange(of: "\n\n") {
                 let event = String(text[..<end.lowerBound])
@@ -19,11 +16,11 @@ struct EventReader {
                 guard event.hasPrefix("data: ") else { throw NotAnEvent(text: event) }
                 return String(event.dropFirst("data: ".count))
             }
-            guard let part = try await parts.next() else {
+            guard let part = try await answer.next() else {
                 if text.isEmpty { return nil }
                 throw NotAnEvent(text: text)
             }
-            text += String(buffer: part)
+            text += String(decoding: part, as: UTF8.self)
         }
     }
 

@@ -1,17 +1,17 @@
 // A server of a test's own, on loopback, and a client for it.
 
-import AsyncHTTPClient
+import ExampleClient
 import Foundation
 import GenAIOtel
 import Logging
-import NIOCore
 import ServiceLifecycle
 
 @testable import HummingbirdServer
 
 struct RunningServer: Sendable {
+    /// An answer that is there as a whole.
     struct Answer: Sendable {
-        var status: UInt
+        var status: Int
         var headers: [String: String]
         var text: String
 
@@ -70,11 +70,10 @@ struct RunningServer: Sendable {
             try await running.value
             throw CancellationError()
         }
-        let http = HTTPClient(eventLoopGroupProvider: .singleton)
+        guard let http = HTTPClient(url: url) else { throw CancellationError() }
         let server = RunningServer(url: url, http: http, instrumentation: instrumentation, services: services)
         let result: Swift.Result<Result, any Error>
         do { result = .success(try await body(server)) } catch { result = .failure(error) }
-        try await http.shutdown()
         await services.triggerGracefulShutdown()
         try await running.value
         return try result.get()
@@ -83,35 +82,27 @@ struct RunningServer: Sendable {
 
 extension RunningServer {
     func get(_ path: String) async throws -> Answer {
-        try await answer(to: HTTPClientRequest(url: url + path))
+        try await http.send(path, timeout: .seconds(20)) { answer in try await Answer(&answer) }
     }
 
     func post(_ body: String, to path: String = "/v1/chat/completions") async throws -> Answer {
-        try await answer(to: postRequest(body, path))
+        try await http.send(path, json: Array(body.utf8), timeout: .seconds(20)) { answer in try await Answer(&answer) }
     }
 
-    /// The answer's head; its body is still to come.
-    func begin(_ body: String) async throws -> HTTPClientResponse {
-        try await http.execute(postRequest(body, "/v1/chat/completions"), timeout: .seconds(20))
+    /// Asks for a completion and hands on its answer as it comes.
+    func stream<Result: Sendable>(
+        _ body: String,
+        _ receive: (inout ExampleClient.Answer) async throws -> Result
+    ) async throws -> Result {
+        try await http.send("/v1/chat/completions", json: Array(body.utf8), timeout: .seconds(20), receive)
     }
+}
 
-    private func postRequest(_ body: String, _ path: String) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: url + path)
-        request.method = .POST
-        request.headers.add(name: "Content-Type", value: "application/json")
-        request.body = .bytes(ByteBuffer(string: body))
-        return request
-    }
-
-    private func answer(to request: HTTPClientRequest) async throws -> Answer {
-        let response = try await http.execute(request, timeout: .seconds(20))
-        let body = try await response.body.collect(upTo: 1 << 22)
-        let headers = response.headers.map { ($0.name.lowercased(), $0.value) }
-        return Answer(
-            status: response.status.code,
-            headers: Dictionary(headers) { first, _ in first },
-            text: String(buffer: body)
-        )
+extension RunningServer.Answer {
+    init(_ answer: inout ExampleClient.Answer) async throws {
+        status = answer.status
+        headers = answer.headers
+        text = String(decoding: try await answer.body(), as: UTF8.self)
     }
 }
 

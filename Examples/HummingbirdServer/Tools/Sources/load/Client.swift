@@ -1,8 +1,7 @@
 // Sends one request and watches its answer come.
 
-import AsyncHTTPClient
+import ExampleClient
 import Foundation
-import NIOCore
 
 struct Client: Sendable {
     private struct Models: Decodable {
@@ -13,16 +12,12 @@ struct Client: Sendable {
         var data: [Model]
     }
 
-    private static let answerLimit = 4 << 20
-
-    let url: String
     let http: HTTPClient
 
     /// The models that the server has.
     func models() async throws -> [String] {
-        let response = try await http.execute(HTTPClientRequest(url: "\(url)/v1/models"), timeout: .seconds(5))
-        let body = try await response.body.collect(upTo: Self.answerLimit)
-        return try JSONDecoder().decode(Models.self, from: Data(body.readableBytesView)).data.map(\.id)
+        let body = try await http.send("/v1/models", timeout: .seconds(5)) { answer in try await answer.body() }
+        return try JSONDecoder().decode(Models.self, from: Data(body)).data.map(\.id)
     }
 
     /// Sends a request. Its client goes away by cancelling it, which closes the connection.
@@ -44,26 +39,24 @@ struct Client: Sendable {
     }
 
     private func receive(_ planned: PlannedRequest, _ start: ContinuousClock.Instant) async -> Outcome {
-        var outcome = Outcome(end: .failed("no answer"), seconds: 0)
         do {
-            var request = HTTPClientRequest(url: "\(url)/v1/chat/completions")
-            request.method = .POST
-            request.headers.add(name: "Content-Type", value: "application/json")
-            request.body = .bytes(ByteBuffer(bytes: try planned.body))
-            let response = try await http.execute(request, timeout: .seconds(300))
-            var events = EventCounter()
-            for try await part in response.body {
-                let tokens = events.tokens(in: part)
-                if tokens > 0, outcome.tokens == 0 { outcome.firstTokenSeconds = Self.seconds(since: start) }
-                outcome.tokens += tokens
+            let body = try [UInt8](planned.body)
+            return try await http.send("/v1/chat/completions", json: body, timeout: .seconds(300)) { answer in
+                var outcome = Outcome(end: .status(answer.status), seconds: 0)
+                var events = EventCounter()
+                while let part = try await answer.next() {
+                    let tokens = events.tokens(in: part)
+                    if tokens > 0, outcome.tokens == 0 { outcome.firstTokenSeconds = Self.seconds(since: start) }
+                    outcome.tokens += tokens
+                }
+                let isComplete = !planned.isStream || answer.status != 200 || events.isDone
+                if !isComplete { outcome.end = .failed("stream without an end") }
+                outcome.seconds = Self.seconds(since: start)
+                return outcome
             }
-            let isComplete = !planned.isStream || response.status != .ok || events.isDone
-            outcome.end = isComplete ? .status(response.status.code) : .failed("stream without an end")
         } catch {
-            outcome.end = .failed("\(type(of: error))")
+            return Outcome(end: .failed("\(type(of: error))"), seconds: Self.seconds(since: start))
         }
-        outcome.seconds = Self.seconds(since: start)
-        return outcome
     }
 
     private static func seconds(since start: ContinuousClock.Instant) -> Double {

@@ -1,7 +1,6 @@
 // Finds the tokens in a stream of server-sent events, whose bytes arrive cut anywhere.
 
 import Foundation
-import NIOCore
 
 struct EventCounter {
     private struct Chunk: Decodable {
@@ -21,8 +20,8 @@ struct EventCounter {
     private(set) var isDone = false
 
     /// How many events with text end in these bytes.
-    mutating func tokens(in part: ByteBuffer) -> Int {
-        rest.append(contentsOf: part.readableBytesView)
+    mutating func tokens(in part: [UInt8]) -> Int {
+        rest += part
         var lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         rest = lines.popLast().map(Array.init) ?? []
         return lines.count { isToken($0) }

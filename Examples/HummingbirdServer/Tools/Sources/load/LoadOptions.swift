@@ -1,7 +1,7 @@
 // What can be set when the load is started.
 
+import ExampleClient
 import ExampleSupport
-import Foundation
 
 struct LoadOptions {
     /// The server; loopback unless told otherwise.
@@ -39,18 +39,12 @@ struct LoadOptions {
             environment: environment,
             prefix: Self.variablePrefix
         )
-        let expected = "an http or https URL"
-        url = try given.value("url", expected: expected, Self.baseURL) ?? url
+        url = try given.value("url", expected: "an http URL") { HTTPClient(url: $0) == nil ? nil : $0 } ?? url
         seconds = try given.number("duration", in: 0...86_400, default: seconds)
         rate = try given.number("rate", in: 0.01...10_000, default: rate)
         streams = try given.number("streams", in: 0...1, default: streams)
         hangUps = try given.number("hang-ups", in: 0...1, default: hangUps)
         errors = try given.number("errors", in: 0...1, default: errors)
         seed = try given.number("seed", in: 0...UInt64.max, default: seed)
-    }
-
-    private static func baseURL(_ text: String) -> String? {
-        guard let url = URL(string: text), ["http", "https"].contains(url.scheme), url.host != nil else { return nil }
-        return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 }

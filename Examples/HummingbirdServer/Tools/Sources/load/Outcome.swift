@@ -3,7 +3,7 @@
 struct Outcome: Sendable {
     enum End: Sendable, Hashable {
         /// The whole answer came, with this status.
-        case status(UInt)
+        case status(Int)
         /// The client went away.
         case hungUp
         /// No answer, or only part of one.

@@ -1,6 +1,6 @@
 // Sends a server the traffic of many clients, for a while, and tells what came of it.
 
-import AsyncHTTPClient
+import ExampleClient
 import ExampleSupport
 import Foundation
 
@@ -23,26 +23,15 @@ enum Program {
 
     /// - Returns: whether every answer came that was waited for.
     private static func run(_ options: LoadOptions) async throws -> Bool {
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1_000
-        // A server that is not there is a result, not a reason to wait.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.timeout.connect = .seconds(5)
-        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        do {
-            let client = Client(url: options.url, http: http)
-            let models = try await client.models()
-            guard !models.isEmpty else { throw UsageError.invalid("The server at \(options.url) has no models.") }
-            let start = ContinuousClock.now
-            let summary = await send(TrafficPlan(options, models: models), with: client, start)
-            let seconds = start.duration(to: .now) / .seconds(1)
-            print(summary.text(sendingSeconds: options.seconds, seconds: seconds))
-            try await http.shutdown()
-            return summary.isComplete
-        } catch {
-            try await http.shutdown()
-            throw error
-        }
+        guard let http = HTTPClient(url: options.url) else { throw UsageError.invalid("--url is no http URL.") }
+        let client = Client(http: http)
+        let models = try await client.models()
+        guard !models.isEmpty else { throw UsageError.invalid("The server at \(options.url) has no models.") }
+        let start = ContinuousClock.now
+        let summary = await send(TrafficPlan(options, models: models), with: client, start)
+        let seconds = start.duration(to: .now) / .seconds(1)
+        print(summary.text(sendingSeconds: options.seconds, seconds: seconds))
+        return summary.isComplete
     }
 
     /// Sends each request at its time, whatever became of those before: clients do not wait for one another.
