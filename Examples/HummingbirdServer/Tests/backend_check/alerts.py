@@ -54,6 +54,9 @@ def check_errors(server_program, load_program):
 def check_absence(prometheus, server, start):
     alert = "GenAIServerMetricsAbsent"
     expect(prometheus, alert, "job", [])
+    # Only a service that was there for a while can be missed.
+    seconds = 'count_over_time((count by (job) (gen_ai_server_requests_running{server_address=""}))[20s:1s])'
+    wait_for(lambda: prometheus.query(seconds).get((), 0) > 14, 30, "the service has reported for fifteen seconds")
     server.stop()
     expect(prometheus, alert, "job", [JOB])
     with start(server.port):
