@@ -43,7 +43,10 @@ struct DashboardTests {
         }
     }
 
-    @Test("an application alone: only what others tell finds nothing, and the check passes", Program.areThere(.prometheus))
+    @Test(
+        "an application alone: only what others tell finds nothing, and the check passes",
+        Program.areThere(.prometheus)
+    )
     func applicationAlone() throws {
         let probe = try TrafficProbe()
         defer { probe.stop() }
