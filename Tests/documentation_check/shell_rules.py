@@ -51,7 +51,7 @@ def tests():
 
 # The first rule whose command (a regular expression) is found in a block decides. A rule that fits no block is an error.
 RULES = [
-    Rule("docs/benchmarks.md", "Benchmarks", BY_HAND),
+    Rule("docs/benchmarks.md", "Benchmarks|Tests/cost", BY_HAND),
     Rule("docs/reliability.md", "--sanitize=|Tests/fuzz|Benchmarks", BY_HAND),
     Rule("docs/contributing.md", r"^\.ci/run", Skip("it runs this script")),
     Rule("docs/contributing.md", "--sanitize=|Tests/fuzz|Benchmarks", BY_HAND),

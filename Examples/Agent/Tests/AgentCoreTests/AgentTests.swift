@@ -200,24 +200,27 @@ struct AgentTests {
         }
     }
 
-    @Test("an Ollama that nobody named is polled once it answers")
-    func foundOllama() async throws {
+    @Test("an Ollama that nobody named is shown once it has answered, and from then on")
+    func unnamedOllama() async throws {
         try await FakeServer.with([:]) { server, port in
-            var configuration = OllamaConfiguration(environment: ["GENAI_OLLAMA_MAX_VRAM_GB": "8"])
-            configuration.url = try #require(URL(string: "http://127.0.0.1:\(port)"))
-            configuration.readsRunners = false
-            let readings = Locked(0)
-            let ollama = FoundOllama(configuration, logLevel: nil, logHandler: { _ in }) { _ in
-                readings.withLock { $0 += 1 }
-            }
-            await ollama.lookAround()
-            #expect(readings.withLock { $0 } == 0)
+            let program = try BuiltProgram(
+                ["watch", "--json", "--interval", "0.1"],
+                // Where the library looks by default can't be chosen, so this one is named; the next is not.
+                environment: ["OLLAMA_HOST": "127.0.0.1:\(port)"]
+            )
+            try await eventually("a named one is shown as down") { program.text.contains(#""state":"down""#) }
             server.set("/api/ps", .json(#"{"models":[]}"#))
-            await ollama.lookAround()
-            try await eventually("a reading") { readings.withLock { $0 } > 0 }
-            ollama.stop()
+            try await eventually("and as up") { program.text.contains(#""state":"idle""#) }
+            program.send(SIGTERM)
+            #expect(await program.status() == 0)
         }
-        #expect(FoundOllama.isNamed(in: ["OLLAMA_HOST": "x"]) && !FoundOllama.isNamed(in: ["OLLAMA_HOST": ""]))
+        let board = Board()
+        let ollama = ServerIdentity(engine: "ollama", address: "localhost", port: 11434)
+        board.record(.down(ollama), evenIfNeverUp: false)
+        #expect(board.state.withLock { $0.view }.servers.isEmpty)
+        board.record(ServerReading(server: ollama), evenIfNeverUp: false)
+        board.record(.down(ollama), evenIfNeverUp: false)
+        #expect(board.state.withLock { $0.view }.servers.map(\.state) == [.down])
     }
 }
 

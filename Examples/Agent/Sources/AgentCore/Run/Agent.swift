@@ -34,23 +34,12 @@ package struct Agent: Sendable {
         let list = try TargetList(options.engines, targetsFile: options.targetsFile, environment: environment)
         var configuration = GenAIConfiguration(agentEnvironment: environment, logger: logger)
         configuration.engines = list.targets
-        var wanted: OllamaConfiguration?
-        if options.discovers, !FoundOllama.isNamed(in: environment) {
-            wanted = configuration.ollama
-            configuration.ollama = nil
-        }
         let instrumentation = instrument(configuration)
         let metrics = instrumentation.serverMetrics
         let targets = Targets(list, onChange: instrumentation.setEngines)
-        let ollama = wanted.map { ollama in
-            FoundOllama(
-                ollama,
-                logLevel: configuration.logLevel,
-                logHandler: configuration.logHandler,
-                onReading: metrics.record
-            )
-        }
-        let expected = list.targets.count + (configuration.ollama == nil ? 0 : 1)
+        // An Ollama that nobody named is silent until it answers.
+        let hasOllama = configuration.ollama != nil && NamedOllama.isIn(environment)
+        let expected = list.targets.count + (hasOllama ? 1 : 0)
         let start = ContinuousClock.now
         let server = AgentServer(
             options.listen,
@@ -63,7 +52,7 @@ package struct Agent: Sendable {
         let reload = ReloadService(path: options.targetsFile, targets: targets, logger: logger)
         var parts: [any Service] = [InstrumentationService(instrumentation: instrumentation, logger: logger), reload]
         if options.discovers {
-            parts.append(DiscoveryService(targets: targets, ollama: ollama, readings: { metrics.readings }))
+            parts.append(DiscoveryService(targets: targets, readings: { metrics.readings }))
         }
         // Ended in the reverse of their order: the last values are those after everything else has ended.
         parts.append(server)

@@ -50,19 +50,16 @@ struct ReloadService: Service {
 /// Looks for engines on this machine once a minute.
 struct DiscoveryService: Service {
     var targets: Targets
-    var ollama: FoundOllama?
     var readings: @Sendable () -> [ServerReading]
 
     func run() async throws {
         let looking = Task {
             while !Task.isCancelled {
-                await ollama?.lookAround()
                 await targets.lookAround(readings())
                 try? await Task.sleep(for: .seconds(60))
             }
         }
         try? await gracefulShutdown()
         looking.cancel()
-        ollama?.stop()
     }
 }

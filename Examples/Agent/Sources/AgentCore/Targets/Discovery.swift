@@ -68,39 +68,10 @@ extension EngineTarget {
     }
 }
 
-/// Looks for an Ollama that nobody has named, and polls it from the first time that it answers.
-final class FoundOllama: Sendable {
-    private let poller: OllamaServerMetricsPoller
-    private let configuration: OllamaConfiguration
-    private let isPolled = Atomic(false)
-
-    init(
-        _ configuration: OllamaConfiguration,
-        logLevel: LogLevel?,
-        logHandler: @escaping @Sendable (LogEntry) -> Void,
-        onReading: @escaping @Sendable (ServerReading) -> Void
-    ) {
-        self.configuration = configuration
-        poller = OllamaServerMetricsPoller(
-            configuration,
-            logLevel: logLevel,
-            logHandler: logHandler,
-            onReading: onReading
-        )
-    }
-
-    func lookAround() async {
-        guard !isPolled.load(ordering: .relaxed), await configuration.check().reading.isUp else { return }
-        isPolled.store(true, ordering: .relaxed)
-        poller.start()
-    }
-
-    func stop() { poller.stop(timeout: .seconds(1)) }
-
-    /// Whether the environment says where Ollama is, or that there is none.
-    static func isNamed(in environment: [String: String]) -> Bool {
-        ["OLLAMA_BASE_URL", "OLLAMA_HOST", "GENAI_ENABLE_OLLAMA_SERVER_METRICS"].contains {
-            environment[$0]?.isEmpty == false
-        }
+/// Whether an Ollama is somebody's wish, or is only looked for.
+enum NamedOllama {
+    /// Whether the environment says where Ollama is, or that there is one.
+    static func isIn(_ environment: [String: String]) -> Bool {
+        ["OLLAMA_BASE_URL", "OLLAMA_HOST"].contains { environment[$0]?.isEmpty == false }
     }
 }

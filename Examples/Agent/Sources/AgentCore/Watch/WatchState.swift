@@ -31,6 +31,8 @@ struct WatchState: Sendable {
         servers[reading.server] = server
     }
 
+    func knows(_ server: ServerIdentity) -> Bool { servers[server] != nil }
+
     mutating func withdraw(_ server: ServerIdentity) { servers[server] = nil }
 
     mutating func record(_ gpu: GPUReading) { gpus[gpu.id] = gpu }

@@ -18,9 +18,15 @@ package struct WatchOptions: Sendable {
 }
 
 /// What was read, for whoever draws it.
-private final class Board: Sendable {
+final class Board: Sendable {
     let state = Mutex(WatchState())
     private let start = ContinuousClock.now
+
+    /// - Parameter evenIfNeverUp: whether a server that has not answered so far is shown as down.
+    func record(_ reading: ServerReading, evenIfNeverUp isWanted: Bool) {
+        guard isWanted || reading.isUp || state.withLock({ $0.knows(reading.server) }) else { return }
+        record(reading)
+    }
 
     func record(_ reading: ServerReading) {
         let time = start.duration(to: .now) / .seconds(1)
@@ -34,7 +40,6 @@ final class Watcher: Sendable {
     private let targets: Targets
     private let engines: EngineServerMetricsPoller
     private let ollama: OllamaServerMetricsPoller?
-    private let foundOllama: FoundOllama?
     private let gpus: GPUMetricsPoller?
     private let discovers: Bool
     private let rounds = Atomic(0)
@@ -66,14 +71,14 @@ final class Watcher: Sendable {
         targets = Targets(list) { engines.setTargets(paced($0)) }
         discovers = options.discovers
         let configuration = GenAIConfiguration(environment: environment)
-        var found: OllamaConfiguration?
-        var named: OllamaConfiguration?
-        if var ollama = configuration.ollama {
+        let isNamed = NamedOllama.isIn(environment)
+        let hasOllama = isNamed || options.discovers
+        ollama = (hasOllama ? configuration.ollama : nil).map { ollama in
+            var ollama = ollama
             ollama.interval = interval
-            if FoundOllama.isNamed(in: environment) { named = ollama } else if options.discovers { found = ollama }
+            // One that is only looked for is shown once it has answered.
+            return OllamaServerMetricsPoller(ollama, logLevel: nil) { board.record($0, evenIfNeverUp: isNamed) }
         }
-        ollama = named.map { OllamaServerMetricsPoller($0, logLevel: nil, onReading: board.record) }
-        foundOllama = found.map { FoundOllama($0, logLevel: nil, logHandler: { _ in }, onReading: board.record) }
         gpus = configuration.gpus.map { gpus in
             var gpus = gpus
             gpus.interval = max(interval, Self.gpuInterval)
@@ -107,9 +112,7 @@ final class Watcher: Sendable {
 
     private func lookAround() async {
         let readings = board.state.withLock { $0.readings }
-        async let ollama: Void? = foundOllama?.lookAround()
         await targets.lookAround(readings)
-        _ = await ollama
         rounds.wrappingAdd(1, ordering: .relaxed)
     }
 
@@ -117,7 +120,6 @@ final class Watcher: Sendable {
         discovery.withLock { $0?.cancel() }
         engines.stop(timeout: .seconds(1))
         ollama?.stop(timeout: .seconds(1))
-        foundOllama?.stop()
         gpus?.stop(timeout: .seconds(1))
     }
 
