@@ -50,6 +50,7 @@ public final class GenAIInstrumentation: Sendable {
             timeSource: timeSource
         )
         let clock = SnapshotClock(timeSource, after: collector.startTime)
+        let lastCollected = Locked<UInt64?>(nil)
         let resource = Resource(configuration)
         for warning in configuration.warnings { log.warning(warning) }
         let sendsOwnMetrics = configuration.exporters.contains(.otlp) && configuration.otlp.exportsOwnMetrics
@@ -76,9 +77,9 @@ public final class GenAIInstrumentation: Sendable {
                 log: log.about(["component": "exporter"]),
                 collect: {
                     let begin = timeSource.now
-                    let (time, previous) = clock.next()
-                    var snapshot = collector.snapshot(time: time)
-                    snapshot.keepExemplars(after: previous)
+                    let last = lastCollected.withLock { $0 }
+                    var snapshot = collector.snapshot(time: clock.next(), exemplarsAfter: last)
+                    lastCollected.withLock { [moment = snapshot.moment] in $0 = moment }
                     ownMetrics?.add(to: &snapshot, collectedIn: begin.duration(to: timeSource.now))
                     return snapshot
                 }
@@ -144,8 +145,8 @@ public final class GenAIInstrumentation: Sendable {
     /// Serve it with `Content-Type: text/plain; version=0.0.4; charset=utf-8`. Works with any exporters or none, and
     /// after `shutdown(timeout:)`. Sums and histograms are always cumulative. Thread-safe.
     public func prometheusText() -> String {
-        // The text contains no times, so the exporters' clock must not advance.
-        prometheusEncoder.encode(serverMetrics.snapshot(time: serverMetrics.startTime))
+        // Not at the exporters' clock, which must not advance.
+        prometheusEncoder.encode(serverMetrics.snapshot())
     }
 
     /// The current values as OpenMetrics 1.0: like ``prometheusText()``, with the newest exemplar of each bucket of tracked
@@ -155,7 +156,7 @@ public final class GenAIInstrumentation: Sendable {
     /// names `application/openmetrics-text`. Prometheus stores exemplars with `--enable-feature=exemplar-storage`.
     /// Thread-safe.
     public func openMetricsText() -> String {
-        openMetricsEncoder.encode(serverMetrics.snapshot(time: serverMetrics.startTime))
+        openMetricsEncoder.encode(serverMetrics.snapshot())
     }
 
     /// Exports the current values now and waits until they are delivered.

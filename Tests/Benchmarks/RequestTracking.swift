@@ -15,6 +15,11 @@ enum RequestTracking {
     private static func oneModel(threads: Int) -> Table {
         let bare = BareMutex()
         let metrics = ServerMetricsCollector(cardinalityLimit: 2000, log: Log(level: nil))
+        let full = ServerMetricsCollector(
+            cardinalityLimit: 2000,
+            requests: configuration,
+            log: Log(level: nil)
+        )
         let models = (0..<100).map { "meta-llama/Llama-3.1-8B-Instruct-\($0)" }
         return Comparison(
             title: threads == 1 ? "Tracked requests" : "Tracked requests, \(threads) threads at once",
@@ -51,6 +56,35 @@ enum RequestTracking {
                         request.finish(outputTokens: 100)
                     }
                 },
+                Subject(
+                    "the same with tokens, response model and an objective",
+                    goals: threads == 1 ? [.value(400), .allocations(2)] : [],
+                    threads: threads
+                ) { calls in
+                    for _ in 0..<calls { serve(full.enqueueRequest(model: model)) }
+                },
+                Subject(
+                    "the same with two attributes of its own",
+                    goals: threads == 1 ? [.value(700)] : [],
+                    threads: threads
+                ) { calls in
+                    for _ in 0..<calls {
+                        serve(full.enqueueRequest(model: model, attributes: ["tenant": "acme", "tier": "gold"]))
+                    }
+                },
+                Subject("the same, each with the exemplar of a trace", threads: threads) { calls in
+                    let trace = RequestTrace(traceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+                    for _ in 0..<calls {
+                        let request = full.enqueueRequest(model: model)
+                        request.trace = trace
+                        serve(request)
+                    }
+                },
+                Subject("addOutputTokens", threads: threads) { calls in
+                    let request = full.beginRequest(model: model)
+                    for _ in 0..<calls { request.addOutputTokens(1) }
+                    request.finish()
+                },
                 Subject("trackRequest, the body throws", threads: threads) { calls in
                     for _ in 0..<calls { try? metrics.trackRequest(model: model) { _ in throw CancellationError() } }
                 },
@@ -73,6 +107,23 @@ enum RequestTracking {
             title: "The first request after a snapshot of 10 000 models",
             rows: [Row("trackRequest, firstToken, finish", .microseconds, samples)]
         )
+    }
+
+    private static var configuration: RequestConfiguration {
+        var requests = RequestConfiguration(environment: [:])
+        requests.providerName = "chat"
+        requests.allowedAttributes = ["tenant", "tier"]
+        requests.objectives = [
+            RequestObjective("interactive", timeToFirstToken: .seconds(1), timePerOutputToken: .milliseconds(50))
+        ]
+        return requests
+    }
+
+    @inline(__always)
+    private static func serve(_ request: ServerRequest) {
+        request.start()
+        request.markFirstToken()
+        request.finish(inputTokens: 500, outputTokens: 100, cachedInputTokens: 64, responseModel: "llama-3.1")
     }
 
     @inline(__always)

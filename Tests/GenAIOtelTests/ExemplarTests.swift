@@ -46,7 +46,11 @@ struct ExemplarTests {
     private func exemplars(_ metrics: ServerMetricsCollector, _ metric: MetricDescriptor = .requestDuration)
         -> [Exemplar]
     {
-        histogram(metric, of: metrics).flatMap(\.exemplars)
+        let snapshot = metrics.snapshot(time: time.unixNanoseconds)
+        guard case .histogram(let points, _)? = snapshot.metrics.first(where: { $0.descriptor == metric })?.data else {
+            return []
+        }
+        return points.flatMap(\.exemplars)
     }
 
     @Test("each bucket keeps the newest, with its value and date")
@@ -138,9 +142,8 @@ struct ExemplarTests {
         let metrics = metrics()
         serve(metrics, Self.trace(1), .milliseconds(40))
         serve(metrics, Self.trace(2), .seconds(100))
-        time.setUnixNanoseconds(1_700_000_100_040_000_000)
         let text = PrometheusTextEncoder(resource: Resource([:]), format: .openMetrics).encode(
-            metrics.snapshot(time: 1)
+            metrics.snapshot(time: 1_700_000_100_040_000_000)
         )
         let lines = text.split(separator: "\n").filter { $0.contains("duration_seconds_bucket") }
         let ids = (1...2).map { "# {trace_id=\"\(Self.trace($0).traceID)\",span_id=\"\(Self.trace($0).spanID)\"}" }

@@ -227,7 +227,10 @@ struct ConfigurationTests {
                 #"OTEL_METRICS_EXPORTER names "jaeger", not one of otlp, console, none; nothing is exported"#
             ),
             (
-                ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "c:1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:s3cret@c?k=v"],
+                [
+                    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "c:1",
+                    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:s3cret@c?k=v",
+                ],
                 "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT does not begin with http:// or https://; http://c/v1/metrics is used"
             ),
             (

@@ -279,7 +279,9 @@ struct InstrumentationTests {
         #expect(instrumentation.forceFlush())
         let line = try #require(recorder.lines(.debug).first { $0.hasPrefix("Export to the collector: ") })
         let size = try #require(server.requests.first?.body.count)
-        #expect(try /Export to the collector: 2 points, (\d+) bytes, \d+ ms, delivered/.wholeMatch(in: line)?.1 == "\(size)")
+        #expect(
+            try /Export to the collector: 2 points, (\d+) bytes, \d+ ms, delivered/.wholeMatch(in: line)?.1 == "\(size)"
+        )
         #expect(instrumentation.shutdown())
     }
 

@@ -233,6 +233,35 @@ struct AlertTests {
         }
     }
 
+    @Test(
+        "the budget of an objective burns fast, then slowly, then not; clients that have gone burn nothing",
+        Program.areThere(.prometheus)
+    )
+    func objective() throws {
+        try withSetting { setting in
+            let (fast, slow) = ("GenAIServerObjectiveBurnsFast", "GenAIServerObjectiveBurnsSlowly")
+            let label = "gen_ai_server_objective"
+            try setting.probe.serveRequests(succeeded: 1)
+            try setting.probe.serveRequests(succeeded: 0, failed: 500, error: "client_gone")
+            let haveArrived = eventually(within: .seconds(20)) {
+                let query = #"gen_ai_requests_total{error_type="client_gone"}"#
+                return (try? setting.prometheus.query(query, by: "error_type")) == ["client_gone": 500]
+            }
+            #expect(haveArrived)
+            #expect(setting.firing(fast, by: label).isEmpty && setting.firing(slow, by: label).isEmpty)
+            setting.expect(fast, by: label, firesFor: ["interactive"]) {
+                try setting.probe.serveRequests(succeeded: 3, failed: 1)
+            }
+            setting.expect(slow, by: label, firesFor: ["interactive"])
+            #expect(try setting.summaries(fast).allSatisfy { $0.contains("miss the objective interactive") })
+            setting.expect(fast, by: label, firesFor: []) {
+                try setting.probe.serveRequests(succeeded: 9, failed: 1)
+            }
+            #expect(setting.firing(slow, by: label) == ["interactive"])
+            setting.expect(slow, by: label, firesFor: []) { try setting.probe.serveRequests(succeeded: 500) }
+        }
+    }
+
     @Test("Prometheus evaluates every rule of the files as they are", Program.areThere(.prometheus))
     func rules() throws {
         let prometheus = try Prometheus(
@@ -258,7 +287,7 @@ struct AlertTests {
         }
         #expect(eventually(within: .seconds(20)) { (try? rules().allSatisfy { $0.health == "ok" }) == true })
         let alerts = try rules().filter { $0.duration != nil }
-        #expect(alerts.count == 9)
+        #expect(alerts.count == 11)
         for alert in alerts {
             #expect(alert.duration ?? 0 >= 60, "\(alert.name)")
             #expect(["warning", "critical"].contains(alert.labels?["severity"]), "\(alert.name)")
@@ -266,7 +295,10 @@ struct AlertTests {
             // A random number of a process tells nobody anything.
             #expect(alert.annotations?["summary"]?.contains("$labels.job") == true, "\(alert.name)")
             #expect(alert.annotations?["summary"]?.contains("$labels.instance") == false, "\(alert.name)")
-            #expect(alert.annotations?["runbook_url"]?.hasSuffix("#\(alert.name.lowercased())") == true, "\(alert.name)")
+            #expect(
+                alert.annotations?["runbook_url"]?.hasSuffix("#\(alert.name.lowercased())") == true,
+                "\(alert.name)"
+            )
         }
     }
 }

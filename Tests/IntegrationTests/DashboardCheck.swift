@@ -13,7 +13,9 @@ enum DashboardCheck {
     static func expectNoProblems(_ prometheus: Prometheus? = nil, isComplete: Bool = true) throws {
         let arguments = prometheus.map { isComplete ? ["--complete", $0.url] : [$0.url] } ?? []
         try run("\(Documentation.packageFolder)/Tests/dashboard-check", arguments)
-        if isComplete, let prometheus, let checker = Program.dashboardCheck.path, let python = Program.dashboardCheckPython.path {
+        if isComplete, let prometheus, let checker = Program.dashboardCheck.path,
+            let python = Program.dashboardCheckPython.path
+        {
             try run(python, [checker, Documentation.path("grafana/server-metrics.json"), prometheus.url])
         }
     }

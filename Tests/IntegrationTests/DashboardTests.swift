@@ -43,7 +43,10 @@ struct DashboardTests {
         }
     }
 
-    @Test("an application alone: only what others tell finds nothing, and the check passes", Program.areThere(.prometheus))
+    @Test(
+        "an application alone: only what others tell finds nothing, and the check passes",
+        Program.areThere(.prometheus)
+    )
     func applicationAlone() throws {
         let probe = try TrafficProbe()
         defer { probe.stop() }
@@ -163,6 +166,13 @@ struct DashboardTests {
         try expect("Throughput and running requests", "D", 5, label: "engine", is: "tensorrt-llm")
         try expect("GPU memory per model", "A", 8_053_063_680, label: "model", is: "qwen:7b")
         try expect("Prefix-cache hits", "A", 25, label: "gen_ai_request_model", is: "llama")
+        try expect("Prefix-cache hits of the application", "A", 25, label: "gen_ai_request_model", is: "llama")
+        // A fifth of the requests fails.
+        let goodput = try prometheus.query(
+            DashboardFile().query("Goodput", "A"),
+            by: "gen_ai_server_objective"
+        )
+        #expect((75...85).contains(goodput["interactive"] ?? .nan))
         try expect("GPU utilisation", "A", 0.97, label: "hw_id", is: FakeNVML.uuid(1))
         try expect("GPU memory in use", "A", 0.25, label: "hw_id", is: FakeNVML.uuid(0))
         try expect("GPU temperature", "A", 60, label: "hw_id", is: FakeNVML.uuid(0))

@@ -8,7 +8,7 @@ import Testing
 private struct Overloaded: Error {}
 
 /// The system's clocks, but durations pass only when a test says so: exports have real times, requests take none.
-private struct SimulatedDurations: TimeSource {
+struct SimulatedDurations: TimeSource {
     private let system = SystemTimeSource()
     private let elapsed = Locked<UInt64>(0)
 

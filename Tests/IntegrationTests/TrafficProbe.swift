@@ -47,8 +47,8 @@ struct TrafficProbe {
         #expect(try loopbackRequest("POST", "http://\(target)/gauges?\(query)").status == 204)
     }
 
-    func serveRequests(succeeded: Int, failed: Int = 0) throws {
-        let query = "model=llama&succeeded=\(succeeded)&failed=\(failed)"
+    func serveRequests(succeeded: Int, failed: Int = 0, error: String = "Overloaded") throws {
+        let query = "model=llama&succeeded=\(succeeded)&failed=\(failed)&error=\(error)"
         #expect(try loopbackRequest("POST", "http://\(target)/requests?\(query)").status == 204)
     }
 

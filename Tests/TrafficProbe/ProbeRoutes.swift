@@ -8,11 +8,10 @@ import TestSupport
 ///
 /// - `GET /metrics`: the Prometheus text.
 /// - `POST /gauges?running=3&waiting=2&max=8&kv.llama=72.5`: sets those gauges; the KV usage by model.
-/// - `POST /requests?model=llama&succeeded=9&failed=1`: so many tracked requests begin and end.
+/// - `POST /requests?model=llama&succeeded=9&failed=1`: so many tracked requests begin and end;
+///   `error` names the error.
 struct ProbeRoutes: Sendable {
     let instrumentation: GenAIInstrumentation
-
-    private struct Overloaded: Error {}
 
     @Sendable
     func answer(_ request: ReceivedRequest) -> LoopbackAnswer {
@@ -47,15 +46,15 @@ struct ProbeRoutes: Sendable {
     }
 
     private func serveRequests(_ parameters: [String: String]) {
-        func serve(_ count: String?, error: (any Error)?) {
+        func serve(_ count: String?, _ outcome: ServerRequest.Outcome) {
             for _ in 0..<(count.flatMap { Int($0) } ?? 0) {
                 let request = instrumentation.serverMetrics.enqueueRequest(model: parameters["model"] ?? "")
                 request.start()
                 request.markFirstToken()
-                request.finish(outputTokens: 20, error: error)
+                request.finish(inputTokens: 40, outputTokens: 20, cachedInputTokens: 10, outcome: outcome)
             }
         }
-        serve(parameters["succeeded"], error: nil)
-        serve(parameters["failed"], error: Overloaded())
+        serve(parameters["succeeded"], .success)
+        serve(parameters["failed"], .failure(errorType: parameters["error"] ?? "Overloaded"))
     }
 }

@@ -5,7 +5,9 @@ import Foundation
 import GenAIOtel
 import TestSupport
 
-let routes = ProbeRoutes(instrumentation: instrument())
+var configuration = GenAIConfiguration()
+configuration.requests.objectives = [RequestObjective("interactive", timeToFirstToken: .seconds(10))]
+let routes = ProbeRoutes(instrumentation: instrument(configuration))
 let server = try LoopbackServer(routes.answer)
 let port = server.port
 

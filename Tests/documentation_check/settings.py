@@ -9,6 +9,7 @@ VARIABLE = r"(?:OTEL|GENAI|OLLAMA)_[A-Z0-9_]*[A-Z0-9]"
 TYPES = {
     "Sources/GenAIOtel/Configuration/GenAIConfiguration.swift": "{}",
     "Sources/GenAIOtel/Configuration/OTLPConfiguration.swift": "otlp.{}",
+    "Sources/GenAIOtel/Configuration/RequestConfiguration.swift": "requests.{}",
     "Sources/OllamaPoller/OllamaConfiguration.swift": "ollama?.{}",
     "Sources/GPUPoller/GPUConfiguration.swift": "gpus?.{}",
     "Sources/EnginePoller/EngineTarget.swift": "engines[n].{}",

@@ -48,7 +48,7 @@ extension ServerMetricsCollector {
     ///
     /// - Parameter name: only points of the metric of this name; nil for all.
     public func points(_ name: String? = nil) -> [MetricPoint] {
-        let metrics = snapshot(time: startTime).metrics.filter { name == nil || $0.descriptor.name == name }
+        let metrics = snapshot().metrics.filter { name == nil || $0.descriptor.name == name }
         return metrics.flatMap { metric in
             func point(_ attributes: [Attribute], _ value: MetricPoint.Value) -> MetricPoint {
                 MetricPoint(

@@ -25,13 +25,14 @@ public final class ServerMetricsCollector: Sendable {
         var totalWaiting: Int { requestsWaiting.addingAsCount(requests.waiting) }
 
         /// What a snapshot needs: references and numbers.
-        var values: CollectorValues {
+        func values(at moment: UInt64) -> CollectorValues {
             CollectorValues(
                 kvCacheUsage: kvCacheUsage.series,
                 requestsRunning: totalRunning,
                 requestsWaiting: totalWaiting,
                 requestsMax: requestsMax,
                 requests: requests.values,
+                moment: moment,
                 servers: recorded.servers,
                 gpus: gpus.gpus
             )
@@ -255,12 +256,14 @@ public final class ServerMetricsCollector: Sendable {
 
     /// The values as they are now.
     ///
-    /// - Parameter time: what the snapshot is stamped with, in nanoseconds since 1970.
-    package func snapshot(time: UInt64) -> MetricSnapshot {
-        let values = state.withLock { $0.values }
+    /// - Parameters:
+    ///   - time: what the snapshot is stamped with, in nanoseconds since 1970; nil for the date.
+    ///   - exemplarsAfter: the ``MetricSnapshot/moment`` of the snapshot before; nil for the newest exemplars.
+    package func snapshot(time: UInt64? = nil, exemplarsAfter: UInt64? = nil) -> MetricSnapshot {
+        let values = state.withLock { $0.values(at: nanoseconds()) }
         let now = timeSource.now
         shareHint.look(at: values.kvCacheUsage, now: now)
-        let clock = ExemplarTable.Clock(date: timeSource.unixNanoseconds, time: nanoseconds())
-        return SnapshotBuilder(values, startTime: startTime, now: now, clock).build(time: time)
+        return SnapshotBuilder(values, startTime: startTime, now: now, exemplarsAfter: exemplarsAfter)
+            .build(time: time ?? timeSource.unixNanoseconds)
     }
 }

@@ -9,6 +9,8 @@ struct CollectorValues: Sendable {
     var requestsWaiting: Int
     var requestsMax: Int?
     var requests: RequestStore.Values
+    /// When they were copied, on the collector's clock.
+    var moment: UInt64
     var servers: [RecordedServer]
     var gpus: [RecordedGPU]
 }
@@ -18,22 +20,22 @@ struct SnapshotBuilder {
     private let values: CollectorValues
     private let startTime: UInt64
     private let now: ContinuousClock.Instant
-    private let clock: ExemplarTable.Clock
+    private let exemplarsAfter: UInt64?
 
     /// - Parameters:
     ///   - startTime: when counting began, in nanoseconds since 1970.
     ///   - now: decides which departed models still report 0.
-    ///   - clock: turns the times of exemplars into dates.
+    ///   - exemplarsAfter: when the exemplars' interval began, on the collector's clock; nil for all.
     init(
         _ values: CollectorValues,
         startTime: UInt64,
         now: ContinuousClock.Instant,
-        _ clock: ExemplarTable.Clock
+        exemplarsAfter: UInt64?
     ) {
         self.values = values
         self.startTime = startTime
         self.now = now
-        self.clock = clock
+        self.exemplarsAfter = exemplarsAfter
     }
 
     func build(time: UInt64) -> MetricSnapshot {
@@ -42,7 +44,10 @@ struct SnapshotBuilder {
         points[.requestsRunning] = [NumberPoint([], .int(values.requestsRunning))]
         points[.requestsWaiting] = [NumberPoint([], .int(values.requestsWaiting))]
         points[.requestsMax] = values.requestsMax.map { [NumberPoint([], .int($0))] } ?? []
-        addRequests(to: &points)
+        addRequests(
+            to: &points,
+            exemplars: ExemplarTable.Interval(start: exemplarsAfter, end: values.moment, endDate: time)
+        )
         var paused = PointTable()
         for server in values.servers {
             points.add(server, at: now, time)
@@ -51,13 +56,14 @@ struct SnapshotBuilder {
         return MetricSnapshot(
             time: time,
             metrics: points.metrics.filter { $0.data.pointCount > 0 } + values.gpus.metrics(at: time),
-            paused: paused.metrics.filter { $0.data.pointCount > 0 } + values.gpus.pausedMetrics(at: time)
+            paused: paused.metrics.filter { $0.data.pointCount > 0 } + values.gpus.pausedMetrics(at: time),
+            moment: values.moment
         )
     }
 }
 
 extension SnapshotBuilder {
-    fileprivate func addRequests(to points: inout PointTable) {
+    fileprivate func addRequests(to points: inout PointTable, exemplars: ExemplarTable.Interval) {
         let requests = values.requests
         points[.requestsSucceeded] = requests.counts.indices.map {
             NumberPoint(requests.outcomeAttributes[$0], .int(requests.counts[$0]), start: startTime)
@@ -77,7 +83,7 @@ extension SnapshotBuilder {
             .timePerOutputToken: (requests.timePerOutputToken, requests.outcomeAttributes),
         ]
         for (figure, (table, attributes)) in histograms {
-            points.histograms[figure] = table.points(attributes, start: startTime, clock)
+            points.histograms[figure] = table.points(attributes, start: startTime, exemplars: exemplars)
         }
     }
 }

@@ -16,13 +16,12 @@ struct SnapshotClock: Sendable {
         last = Locked(start)
     }
 
-    /// In nanoseconds since 1970-01-01 UTC; with that of the snapshot before.
-    func next() -> (time: UInt64, previous: UInt64) {
+    /// Nanoseconds since 1970-01-01 UTC.
+    func next() -> UInt64 {
         let now = timeSource.unixNanoseconds
         return last.withLock { last in
-            let previous = last
             last = max(now, last + Self.smallestStep)
-            return (last, previous)
+            return last
         }
     }
 }

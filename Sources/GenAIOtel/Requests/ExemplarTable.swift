@@ -9,13 +9,17 @@ struct ExemplarTable: Sendable {
         var trace: RequestTrace?
     }
 
-    /// Turns times on the collector's clock into dates.
-    struct Clock {
-        /// The same moment, in nanoseconds since 1970 and on the collector's clock.
-        var date: UInt64
-        var time: UInt64
+    /// The time from which exemplars are taken. Turns times on the collector's clock into dates.
+    struct Interval {
+        /// Its beginning, exclusive, on the collector's clock; nil for that of the process.
+        var start: UInt64?
+        /// Its end, on the collector's clock and in nanoseconds since 1970.
+        var end: UInt64
+        var endDate: UInt64
 
-        func date(of time: UInt64) -> UInt64 { date.subtractingSaturated(self.time.subtractingSaturated(time)) }
+        func contains(_ time: UInt64) -> Bool { start.map { $0 < time } ?? true }
+
+        func date(of time: UInt64) -> UInt64 { endDate.subtractingSaturated(end.subtractingSaturated(time)) }
     }
 
     private struct Slot {
@@ -44,11 +48,12 @@ struct ExemplarTable: Sendable {
     }
 
     /// In the order of the buckets.
-    func exemplars(of series: Int, _ clock: Clock) -> [Exemplar] {
+    func exemplars(of series: Int, in interval: Interval) -> [Exemplar] {
         let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
         guard page < pages.count, !pages[page].isEmpty else { return [] }
         return pages[page][place * buckets..<(place + 1) * buckets].compactMap { slot in
-            slot.map { Exemplar(value: Double($0.value) / 1e9, time: clock.date(of: $0.time), trace: $0.trace) }
+            guard let slot, interval.contains(slot.time) else { return nil }
+            return Exemplar(value: Double(slot.value) / 1e9, time: interval.date(of: slot.time), trace: slot.trace)
         }
     }
 }

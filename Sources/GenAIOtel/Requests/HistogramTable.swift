@@ -62,15 +62,15 @@ struct HistogramTable: Sendable {
     /// - Parameters:
     ///   - attributes: the attributes of each series, by its number.
     ///   - start: when counting began, in nanoseconds since 1970.
-    ///   - clock: turns the exemplars' times into dates.
+    ///   - exemplars: the time from which they are taken.
     func points(
         _ attributes: PagedArray<[Attribute]>,
         start: UInt64,
-        _ clock: ExemplarTable.Clock
+        exemplars interval: ExemplarTable.Interval
     ) -> [HistogramPoint] {
         attributes.indices.compactMap { series in
             var point = point(series, attributes[series], start)
-            point?.exemplars = exemplars.exemplars(of: series, clock)
+            point?.exemplars = exemplars.exemplars(of: series, in: interval)
             return point
         }
     }

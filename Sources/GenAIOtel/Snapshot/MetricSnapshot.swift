@@ -11,11 +11,14 @@ package struct MetricSnapshot: Sendable, Equatable {
     /// The series of polled servers that count but do not report at present: they are down, or the model is not loaded. They
     /// are not exported, and go on when they report again.
     package var paused: [Metric]
+    /// ``time`` on the collector's clock, in nanoseconds.
+    package var moment: UInt64
 
-    package init(time: UInt64, metrics: [Metric], paused: [Metric] = []) {
+    package init(time: UInt64, metrics: [Metric], paused: [Metric] = [], moment: UInt64 = 0) {
         self.time = time
         self.metrics = metrics
         self.paused = paused
+        self.moment = moment
     }
 
     /// Number of points in all metrics.
@@ -252,19 +255,6 @@ extension MetricSnapshot {
                 .filter { $0.data.pointCount > 0 }
         }
         return result
-    }
-
-    /// Keeps the exemplars of an interval, up to the snapshot's time.
-    ///
-    /// - Parameter start: when the interval began, in nanoseconds since 1970-01-01 UTC.
-    package mutating func keepExemplars(after start: UInt64) {
-        for position in metrics.indices {
-            guard case .histogram(var points, let temporality) = metrics[position].data,
-                points.contains(where: { !$0.exemplars.isEmpty })
-            else { continue }
-            for point in points.indices { points[point].exemplars.removeAll { $0.time <= start || $0.time > time } }
-            metrics[position].data = .histogram(points, temporality)
-        }
     }
 
     /// The metrics by scope, without empty scopes.

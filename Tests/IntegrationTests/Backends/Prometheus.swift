@@ -96,6 +96,20 @@ struct Prometheus: PromQLServer {
         return zip(values.dropFirst(), values).reduce(values.first ?? 0) { $0 + ($1.0 < $1.1 ? $1.0 : $1.0 - $1.1) }
     }
 
+    /// The exemplars of the last ten minutes of all series of a metric: the trace and the value of each.
+    func exemplars(of metric: String) throws -> [(traceID: String, value: Double)] {
+        let now = Date().timeIntervalSince1970
+        let path = "/api/v1/query_exemplars?query=\(metric)&start=\(now - 600)&end=\(now + 60)"
+        let root = try JSONSerialization.jsonObject(with: Data(try get(path).body)) as? [String: Any]
+        let series = try #require(root?["data"] as? [[String: Any]])
+        return series.flatMap { $0["exemplars"] as? [[String: Any]] ?? [] }.compactMap { exemplar in
+            guard let labels = exemplar["labels"] as? [String: String], let id = labels["trace_id"],
+                let value = (exemplar["value"] as? String).flatMap(Double.init)
+            else { return nil }
+            return (id, value)
+        }
+    }
+
     /// At how many of the steps from `start` to `end` the only series of an expression has a value of at most two steps
     /// before, all in seconds since 1970.
     func rangeCount(_ expression: String, from start: Double, to end: Double, step: Int) throws -> Int {
