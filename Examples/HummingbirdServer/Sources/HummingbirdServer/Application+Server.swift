@@ -28,6 +28,7 @@ extension ServerApplication {
             concurrency: options.concurrency,
             queueLimit: options.queueLimit,
             speed: options.speed,
+            errorShare: options.engineErrors,
             clock: clock,
             onCacheUsage: metrics.setKVCacheUsage
         )
@@ -35,11 +36,13 @@ extension ServerApplication {
         router.add(middleware: APIErrorMiddleware())
         ChatController(engine: engine, metrics: metrics).addRoutes(to: router)
         router.get("healthz") { _, _ in "ok\n" }
-        router.get("metrics") { _, _ in
-            Response(
+        router.get("metrics") { request, _ in
+            let format = MetricsFormat(request)
+            let text = format == .openMetrics ? instrumentation.openMetricsText() : instrumentation.prometheusText()
+            return Response(
                 status: .ok,
-                headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: instrumentation.prometheusText()))
+                headers: [.contentType: format.contentType, .cacheControl: "no-store"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: text))
             )
         }
         for file in PageFile.all {

@@ -13,6 +13,8 @@ struct ServerOptions: Equatable {
     var concurrency = 8
     var queueLimit = 24
     var speed = 1.0
+    /// The share of the answers at which the engine fails half-way.
+    var engineErrors = 0.0
     /// Seconds that requests get to end at a graceful shutdown.
     var drainSeconds = 25
     var logLevel = Logger.Level.info
@@ -26,6 +28,7 @@ struct ServerOptions: Equatable {
         .init("concurrency", "count", "requests that run at once (8)"),
         .init("queue", "count", "requests that may wait besides (24)"),
         .init("speed", "factor", "how many times faster than life the models are (1)"),
+        .init("engine-errors", "share", "share of the answers that the engine fails at, 0 to 1 (0)"),
         .init("drain", "seconds", "time that requests get to end at shutdown (25)"),
         .init("log-level", "level", "trace, debug, info, notice, warning, error or critical (info)"),
     ]
@@ -50,6 +53,7 @@ struct ServerOptions: Equatable {
         concurrency = try given.number("concurrency", in: 1...10_000, default: concurrency)
         queueLimit = try given.number("queue", in: 0...100_000, default: queueLimit)
         speed = try given.number("speed", in: 0.01...100_000, default: speed)
+        engineErrors = try given.number("engine-errors", in: 0...1, default: engineErrors)
         drainSeconds = try given.number("drain", in: 0...3_600, default: drainSeconds)
         let level = try given.value("log-level", expected: "a level of swift-log") { Logger.Level(rawValue: $0) }
         logLevel = level ?? logLevel

@@ -35,6 +35,7 @@ struct OptionsTests {
         "what can't be used is refused, by name",
         arguments: [
             ["--bogus"], ["--bogus=1"], ["stray"], ["--port"], ["--port", "x"], ["--port", "65536"], ["--port", "-1"],
+            ["--engine-errors", "1.1"],
             ["--speed", "0"], ["--speed", "nan"], ["--concurrency", "0"], ["--log-level", "loud"], ["--models", ""],
             ["--models", "a"], ["--models", "a=1/1"], ["--models", "a=9/0"], ["--models", "a=9/1,a=9/1"],
             ["--models", "=9/1"], ["--models", "a=9/1,"],

@@ -1,5 +1,5 @@
 """A real Prometheus and a real Collector, with the files that users copy from docs/."""
-import json, os, re, shutil, tempfile, urllib.parse, urllib.request
+import json, os, re, shutil, tempfile, time, urllib.parse, urllib.request
 
 from check_support.conditions import check, wait_until_equal
 from check_support.programs import Program
@@ -48,6 +48,7 @@ class Prometheus(Program):
             command = [
                 os.environ["PROMETHEUS"], f"--config.file={self._folder}/prometheus.yml",
                 f"--storage.tsdb.path={self._folder}/data", "--web.listen-address=127.0.0.1:0",
+                "--enable-feature=exemplar-storage",
             ]
             command += [] if targets else ["--web.enable-otlp-receiver"]
             command += [f"--query.lookback-delta={lookback}"] if lookback else []
@@ -89,6 +90,12 @@ class Prometheus(Program):
     def expect(self, expression, by, wanted, seconds=30):
         """Waits until an expression has these values."""
         wait_until_equal(lambda: self.query(expression, *by), wanted, seconds, expression)
+
+    def traces(self, name):
+        """The traces that a metric's exemplars of the last hour lead to."""
+        now = time.time()
+        found = self._get("query_exemplars", query=name, start=now - 3600, end=now + 60)
+        return {exemplar["labels"].get("trace_id") for series in found for exemplar in series["exemplars"]}
 
     def firing(self, alert, *by):
         """The values of labels for which an alert fires."""

@@ -49,12 +49,17 @@ class HeldRequests:
             connection.close()
 
 
+def ask(server, model, max_tokens, **headers):
+    """Sends a request and returns the status and the JSON of its answer."""
+    url = f"{server.url}{COMPLETIONS}"
+    request = urllib.request.Request(url, body(model, "Hello", max_tokens), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.status, json.load(answer)
+
+
 def send(server, model, max_tokens):
     """Sends a request and returns the status of its answer, once that is complete."""
-    request = body(model, "Hello", max_tokens)
-    with urllib.request.urlopen(f"{server.url}{COMPLETIONS}", request, timeout=60) as answer:
-        answer.read()
-        return answer.status
+    return ask(server, model, max_tokens)[0]
 
 
 def send_in_background(executor: concurrent.futures.Executor, count, *arguments):

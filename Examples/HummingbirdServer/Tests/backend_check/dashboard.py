@@ -1,5 +1,5 @@
 """The Grafana dashboard, fed by the server under load: scraped by one Prometheus, and exporting OTLP to another."""
-import contextlib, os, subprocess, sys
+import contextlib, os, secrets, subprocess, sys
 
 from check_support.conditions import check, wait_for
 from check_support.programs import Load, Server
@@ -7,15 +7,21 @@ from check_support.scrape import Scrape
 
 from . import engines
 from .backends import DASHBOARD, DOCS, Prometheus
-from .clients import counts
+from .clients import ask, counts
 
 OUR_CHECK = os.path.join(os.path.dirname(DOCS), "Tests/dashboard-check")
-REQUESTS, LABELS = "gen_ai_requests_total", ("gen_ai_request_model", "error_type")
+REQUESTS, LABELS = "gen_ai_requests_total", ("gen_ai_request_model", "error_type", "tenant")
+TOKENS = "sum by (gen_ai_token_type) (gen_ai_server_tokens_total{server_address=\"\"})"
 # Everything that a panel needs has been measured, and twice: a rate needs two values.
 IS_COMPLETE = [
     (2, "count(sum by (gen_ai_request_model) (rate(gen_ai_server_time_per_output_token_seconds_count[1m])) > 0)"),
     # What clients that hang up leave, and what the full queue turns away.
     (2, 'count(sum by (error_type) (rate(gen_ai_requests_total{error_type!=""}[1m])))'),
+    (2, 'count(sum by (gen_ai_token_type) (rate(gen_ai_server_tokens_total{server_address=""}[1m])) > 0)'),
+    (2, 'count(sum by (tenant) (rate(gen_ai_requests_total{tenant!=""}[1m])) > 0)'),
+    (1, 'count(sum(rate(gen_ai_server_prefix_cache_hits_total{server_address=""}[1m])) > 0)'),
+    (1, 'count(sum(rate(gen_ai_server_requests_good_total{gen_ai_server_objective="interactive"}[1m])) > 0)'),
+    (1, 'count(sum(rate(gen_ai_server_request_queue_time_seconds_count{server_address=""}[1m])) > 0)'),
     (3, "count(gen_ai_server_up == 1)"),
     (1, "count(gen_ai_server_models_loaded)"),
     (1, 'count(gen_ai_server_requests_max{engine="llama.cpp"})'),
@@ -60,6 +66,7 @@ def run(server_program, load_program):
         load.wait(90)
         wait_for(lambda: counts(server) == (0, 0), 30, "nothing runs or waits")
         check_counts(server, (scraped, pushed))
+        check_request(server, (scraped, pushed))
 
 
 def check_counts(server, backends):
@@ -68,5 +75,20 @@ def check_counts(server, backends):
     for prometheus in backends:
         prometheus.expect(f"sum by ({', '.join(LABELS)}) ({REQUESTS})", LABELS, ended)
         prometheus.check_silence()
-    failed = sum(count for (_, error), count in ended.items() if error)
-    print(f"  {sum(ended.values()):.0f} requests, {failed:.0f} of them failed: the same in both")
+    gone = sum(count for (_, error, _), count in ended.items() if error == "client_gone")
+    failed = sum(count for (_, error, _), count in ended.items() if error) - gone
+    print(f"  {sum(ended.values()):.0f} requests, {failed:.0f} of them failed, {gone:.0f} clients gone: the same in both")
+
+
+def check_request(server, backends):
+    """One request more: its usage is what the token counters rise by, and its trace is found by its time to first token."""
+    before = Scrape(server.metrics()).values("gen_ai_server_tokens_total", "gen_ai_token_type", server_address=None)
+    trace = secrets.token_hex(16)
+    _, answer = ask(server, "llama-3.1-8b", 7, traceparent=f"00-{trace}-{secrets.token_hex(8)}-01")
+    wanted = {("input",): before[("input",)] + answer["usage"]["prompt_tokens"],
+              ("output",): before[("output",)] + answer["usage"]["completion_tokens"]}
+    for prometheus in backends:
+        prometheus.expect(TOKENS, ("gen_ai_token_type",), wanted)
+        wait_for(lambda: trace in prometheus.traces("gen_ai_server_time_to_first_token_seconds_bucket"), 30, f"the trace {trace}")
+        prometheus.check_silence()
+    print("  a request's usage is in the counters of both, and its trace in their exemplars")

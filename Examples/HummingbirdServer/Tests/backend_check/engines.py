@@ -15,7 +15,8 @@ llamacpp:requests_processing 3
 # TYPE llamacpp:requests_deferred gauge
 llamacpp:requests_deferred 1
 """
-SLOTS = [{"id": slot, "n_ctx": 4096, "is_processing": slot < 3, "n_prompt_tokens": 1024} for slot in range(4)]
+# Not four, which is the default: those share one cache, and say nothing of how full it is.
+SLOTS = [{"id": slot, "n_ctx": 4096, "is_processing": slot < 3, "n_prompt_tokens": 1024} for slot in range(6)]
 LOADED = [{"name": "qwen:7b", "model": "qwen:7b", "size": 6442450944, "size_vram": 6442450944}]
 
 

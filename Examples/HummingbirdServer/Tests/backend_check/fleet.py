@@ -41,7 +41,12 @@ def expect_sums(prometheus, servers):
         prometheus.expect(name, ("instance",), {(own,): scrape.sum(name) for own, scrape in scrapes.items()})
     for labels in ((MODEL, ERROR), (MODEL,), ()):
         prometheus.expect(f"sum by ({', '.join(labels)}) ({REQUESTS})", labels, summed(REQUESTS, *labels))
-    for histogram in ("request_duration", "time_to_first_token", "time_per_output_token"):
+    prometheus.expect("sum by (gen_ai_token_type) (gen_ai_server_tokens_total)", ("gen_ai_token_type",),
+                      summed("gen_ai_server_tokens_total", "gen_ai_token_type"))
+    for name in ("prefix_cache_queries", "prefix_cache_hits", "requests_good"):
+        name = f"gen_ai_server_{name}_total"
+        prometheus.expect(f"sum by ({MODEL}) ({name})", (MODEL,), summed(name, MODEL))
+    for histogram in ("request_duration", "request_queue_time", "time_to_first_token", "time_per_output_token"):
         name = f"gen_ai_server_{histogram}_seconds_count"
         prometheus.expect(f"sum by ({MODEL}) ({name})", (MODEL,), summed(name, MODEL))
     fullest = {(model,): max(scrape.sum(CACHE, model=model) for scrape in scrapes.values()) for model in (QUICK, PATIENT)}

@@ -80,6 +80,16 @@ extension APIError {
         )
     }
 
+    /// The model was asked, and could not answer.
+    init(_ error: EngineError) {
+        self.init(
+            status: .internalServerError,
+            message: "The engine could not complete the answer.",
+            type: "server_error",
+            code: error.rawValue
+        )
+    }
+
     /// As in `messages[0].role`.
     private static func path(_ keys: [any CodingKey]) -> String {
         keys.reduce("") { path, key in
@@ -90,7 +100,7 @@ extension APIError {
 }
 
 extension APIError: HTTPResponseError {
-    private struct Body: Encodable {
+    struct Body: Encodable {
         private enum CodingKeys: String, CodingKey {
             case error
         }

@@ -34,7 +34,7 @@ struct ChatController: Sendable {
         let generationRequest = try wanted.generationRequest(for: model)
         let generation: TrackedGeneration
         do {
-            generation = try TrackedGeneration(generationRequest, engine: engine, metrics: metrics)
+            generation = try TrackedGeneration(generationRequest, for: request, engine: engine, metrics: metrics)
         } catch {
             throw APIError.queueFull(waiting: error.waiting, retryAfter: engine.retryAfterSeconds)
         }
@@ -44,9 +44,7 @@ struct ChatController: Sendable {
             model: model.name,
             includesUsage: wanted.streamOptions?.includeUsage ?? false
         )
-        return wanted.isStream
-            ? stream(generation, header, to: request)
-            : try await answer(generation, header, to: request)
+        return wanted.isStream ? stream(generation, header) : try await answer(generation, header)
     }
 
     private static func decode(_ request: inout Request) async throws -> ChatCompletionRequest {
@@ -63,14 +61,11 @@ struct ChatController: Sendable {
     /// Answers when the answer is complete.
     private func answer(
         _ generation: TrackedGeneration,
-        _ header: ChatCompletionChunk.Header,
-        to request: Request
+        _ header: ChatCompletionChunk.Header
     ) async throws -> Response {
-        let (text, result) = try await request.body.consumeWithCancellationOnInboundClose { _ in
-            var text = ""
-            let result = try await generation.run { text += $0 }
-            return (text, result)
-        }
+        var text = ""
+        let result: GenerationResult
+        do { result = try await generation.run { text += $0 } } catch let error as EngineError { throw APIError(error) }
         let completion = ChatCompletion(
             id: header.id,
             created: header.created,
@@ -89,12 +84,14 @@ struct ChatController: Sendable {
     /// where a client that goes away is noticed.
     private func stream(
         _ generation: TrackedGeneration,
-        _ header: ChatCompletionChunk.Header,
-        to request: Request
+        _ header: ChatCompletionChunk.Header
     ) -> Response {
         let body = ResponseBody { writer in
-            try await request.body.consumeWithCancellationOnInboundClose { _ in
+            do {
                 try await Self.write(generation, header, to: &writer)
+            } catch let error as EngineError {
+                // The status has been sent: the stream itself has to say what went wrong.
+                try await writer.send(ServerSentEvents.event(APIError.Body(error: APIError(error))))
             }
             try await writer.finish(nil)
         }
@@ -117,12 +114,12 @@ struct ChatController: Sendable {
         }
         var isFirst = true
         let result = try await generation.run { token in
-            if isFirst { try await writer.write(event([.init(delta: .init(role: "assistant", content: ""))])) }
+            if isFirst { try await writer.send(event([.init(delta: .init(role: "assistant", content: ""))])) }
             isFirst = false
-            try await writer.write(event([.init(delta: .init(content: token))]))
+            try await writer.send(event([.init(delta: .init(content: token))]))
         }
-        try await writer.write(event([.init(delta: .init(), finishReason: result.finishReason)]))
-        if header.includesUsage { try await writer.write(event([], usage: TokenUsage(result))) }
-        try await writer.write(ServerSentEvents.done)
+        try await writer.send(event([.init(delta: .init(), finishReason: result.finishReason)]))
+        if header.includesUsage { try await writer.send(event([], usage: TokenUsage(result))) }
+        try await writer.send(ServerSentEvents.done)
     }
 }

@@ -9,11 +9,11 @@ struct GenerationRequest: Sendable {
     /// Nil: the prompt decides.
     var seed: UInt64?
 
-    /// About four bytes of text make a token.
-    var promptTokens: Int { max(1, (prompt.utf8.count + 3) / 4) }
+    /// About so many bytes of text make a token.
+    static let bytesPerToken = 4
 
-    /// The seed of the answer: that of the request, else the prompt's FNV-1a hash, which does not change between runs.
-    var textSeed: UInt64 {
-        seed ?? prompt.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
-    }
+    var promptTokens: Int { max(1, (prompt.utf8.count + Self.bytesPerToken - 1) / Self.bytesPerToken) }
+
+    /// The seed of the answer: that of the request, else the prompt's hash.
+    var textSeed: UInt64 { seed ?? prompt.utf8.reduce(into: FNV1a()) { $0.add($1) }.value }
 }

@@ -10,6 +10,8 @@ struct GenerationResult: Sendable, Equatable {
     }
 
     var promptTokens: Int
+    /// Those of the prompt that the prefix cache had.
+    var cachedTokens: Int
     var outputTokens: Int
     var finishReason: FinishReason
 }

@@ -1,48 +1,68 @@
 // The one place where a request's life meets the metrics.
 
 import GenAIOtel
-import ServiceLifecycle
+import Hummingbird
 
-/// A generation that is counted: as waiting from its arrival, as running from its turn, and at its end with its times.
-///
-/// If the client goes away, this is dropped without an end, and the request counts as `abandoned`.
-struct TrackedGeneration: Sendable {
+/// A generation that is counted: as waiting from its arrival, as running from its turn, and at its end with its times and
+/// tokens, whichever way it ends.
+final class TrackedGeneration: Sendable {
+    private let client: Request
     private let request: ServerRequest
     private let generation: Generation
 
     /// Hands a request to the engine.
     ///
-    /// - Throws: ``QueueFull``; the request is then counted with that as its `error.type`.
+    /// - Throws: ``QueueFull``; the request has been counted then.
     init(
         _ wanted: GenerationRequest,
+        for client: Request,
         engine: ModelEngine,
         metrics: ServerMetricsCollector
     ) throws(QueueFull) {
-        let request = metrics.enqueueRequest(model: wanted.model.name)
+        let attributes = client.tenant.map { ["tenant": $0] } ?? [:]
+        let request = metrics.enqueueRequest(model: wanted.model.name, attributes: attributes)
+        request.trace = client.trace
         do {
             generation = try engine.accept(wanted)
         } catch {
             request.finish(error: error)
             throw error
         }
+        self.client = client
         self.request = request
+    }
+
+    deinit {
+        // Whatever ran has ended. What never ran is the body of an answer whose head could not be sent.
+        request.finish(outcome: .clientGone)
     }
 
     /// Generates the answer.
     ///
     /// - Parameter onToken: takes a token on its way to the client. Time to first token ends when it has taken the first.
+    /// - Throws: ``ClientGone``, ``EngineError``, what `onToken` throws, or `CancellationError` if the server ends.
     func run(onToken: (String) async throws -> Void) async throws -> GenerationResult {
+        let wanted = generation.request
+        var cachedTokens: Int?
         do {
-            let result = try await generation.run(onStart: request.start) { token in
-                try await onToken(token)
-                request.markFirstToken()
+            let result = try await client.untilHangUp {
+                try await generation.run(onStart: request.start, onPrompt: { cachedTokens = $0 }) { token in
+                    request.addOutputTokens(1)
+                    try await onToken(token)
+                    request.markFirstToken()
+                }
             }
-            request.finish(outputTokens: result.outputTokens)
+            request.finish(
+                inputTokens: result.promptTokens,
+                outputTokens: result.outputTokens,
+                cachedInputTokens: result.cachedTokens,
+                responseModel: wanted.model.name
+            )
             return result
         } catch {
-            // The client has gone: the task was cancelled, or the token could not be sent. Then the request is dropped
-            // as it is. Only a server that ends has another reason to cancel.
-            if Task.isShuttingDownGracefully { request.finish(error: error) }
+            // A prompt that was read has cost its tokens, whatever came of it.
+            let inputTokens = cachedTokens == nil ? nil : wanted.promptTokens
+            request.finish(inputTokens: inputTokens, cachedInputTokens: cachedTokens, error: error)
             throw error
         }
     }

@@ -5,6 +5,7 @@ import Testing
 @Suite("A generation")
 struct GenerationTests {
     private static let model = ModelProfile(name: "m", cacheBlocks: 100, tokensPerSecond: 10)
+    private let fastModel = ModelProfile(name: "m", cacheBlocks: 100, tokensPerSecond: 100_000)
 
     private func engine(_ clock: any Clock<Duration>, concurrency: Int = 4) -> ModelEngine {
         ModelEngine(
@@ -76,6 +77,51 @@ struct GenerationTests {
         let cut = try await tokens(request(maxTokens: whole.text.count - 1))
         #expect(cut.result.finishReason == .length)
         #expect(cut.text == whole.text.dropLast())
+    }
+
+    @Test("what breaks off without having been cancelled is an error of the engine")
+    func brokenOff() async throws {
+        let engine = engine(ContinuousClock())
+        let generation = try engine.accept(GenerationRequest(model: fastModel, prompt: "x", maxTokens: 1, seed: nil))
+        await #expect(throws: EngineError.brokenOff) {
+            try await generation.run(onStart: {}) { _ in throw CancellationError() }
+        }
+    }
+
+    @Test("an engine that fails does so half-way, and gives its place back")
+    func failure() async throws {
+        let engine = ModelEngine(
+            models: [fastModel],
+            concurrency: 1,
+            queueLimit: 0,
+            errorShare: 1,
+            onCacheUsage: { _, _ in }
+        )
+        for _ in 0..<2 {
+            let generation = try engine.accept(GenerationRequest(model: fastModel, prompt: "x", maxTokens: 4, seed: 1))
+            var tokens = 0
+            await #expect(throws: EngineError.outOfMemory) {
+                try await generation.run(onStart: {}) { _ in tokens += 1 }
+            }
+            #expect(tokens == 2)
+        }
+    }
+
+    @Test("a prompt that is cached takes no time", .timeLimit(.minutes(1)))
+    func cachedPrompt() async throws {
+        let clock = ManualClock()
+        let engine = engine(clock)
+        // 401 tokens, of which all but the last are 25 blocks; 400 tokens a second.
+        let wanted = request(String(repeating: "x", count: 1_604), maxTokens: 1)
+        for (step, cached) in [(1_003, 0), (3, 400)] {
+            let generation = try engine.accept(wanted)
+            let running = Task { try await generation.run(onStart: {}, onToken: { _ in }).cachedTokens }
+            for step in [step, 100] {
+                await clock.waitForSleepers(1)
+                clock.advance(by: .milliseconds(step))
+            }
+            #expect(try await running.value == cached)
+        }
     }
 
     @Test("a cancelled one frees its place at once", .timeLimit(.minutes(1)))

@@ -28,6 +28,15 @@ extension ServerTests {
             try #require((chunk["choices"] as? [[String: Any]])?.first)
         }
 
+        /// Tokens of the prompt, of the answer, of both, and those of the prompt that were cached.
+        private func usage(_ object: [String: Any]) throws -> [Int?] {
+            let usage = try #require(object["usage"] as? [String: Any])
+            let details = try #require(usage["prompt_tokens_details"] as? [String: Int])
+            #expect(usage.count == 4)
+            return ["prompt_tokens", "completion_tokens", "total_tokens"].map { usage[$0] as? Int }
+                + [details["cached_tokens"]]
+        }
+
         @Test("an answer in one piece")
         func complete() async throws {
             try await RunningServer.with { server in
@@ -44,8 +53,7 @@ extension ServerTests {
                 #expect(message["role"] == "assistant")
                 #expect(message["content"]?.split(separator: " ").count == 7)
                 // "user: What is a KV cache?" has 25 bytes.
-                let usage = ["prompt_tokens": 7, "completion_tokens": 7, "total_tokens": 14]
-                #expect(object["usage"] as? [String: Int] == usage)
+                #expect(try usage(object) == [7, 7, 14, 0])
             }
         }
 
@@ -74,7 +82,7 @@ extension ServerTests {
         }
 
         @Test("a stream with include_usage ends with the token counts")
-        func usage() async throws {
+        func usageOfAStream() async throws {
             try await RunningServer.with { server in
                 let options = #""stream": true, "stream_options": {"include_usage": true}"#
                 let body = #"{"model": "small", "max_tokens": 2, \#(options), \#(question)}"#
@@ -82,9 +90,27 @@ extension ServerTests {
                 let chunks = try events.dropLast().map(object)
                 let last = try #require(chunks.last)
                 #expect((last["choices"] as? [Any])?.isEmpty == true)
-                let usage = ["prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9]
-                #expect(last["usage"] as? [String: Int] == usage)
+                #expect(try usage(last) == [7, 2, 9, 0])
                 #expect(chunks.dropLast().allSatisfy { $0["usage"] is NSNull })
+            }
+        }
+
+        @Test("what prompts have at their beginning is cached, in whole blocks, for each model by itself")
+        func prefixCache() async throws {
+            try await RunningServer.with { server in
+                func cached(_ model: String, _ prompt: String) async throws -> Int? {
+                    let messages = #"[{"role": "user", "content": "\#(prompt)"}]"#
+                    let body = #"{"model": "\#(model)", "max_tokens": 1, "messages": \#(messages)}"#
+                    return try usage(try await server.post(body).object)[3]
+                }
+                // With "user: ", 206 bytes and so three blocks of 64; the second prompt has another end.
+                let prompt = String(repeating: "x", count: 200)
+                let found = [
+                    try await cached("small", prompt), try await cached("small", prompt + "y"),
+                    try await cached("small", String(prompt.prefix(100)) + "y"), try await cached("small", "y" + prompt),
+                    try await cached("large", prompt),
+                ]
+                #expect(found == [0, 48, 16, 0, 0])
             }
         }
 

@@ -28,7 +28,13 @@ extension ServerTests {
                 // What the server could not make sense of was never asked of a model.
                 let asked = seen.total - seen["status 400"] - seen["status 404"]
                 #expect(metrics.total.map { Int($0) } == asked, "\(load.text)")
-                #expect(metrics.failed("QueueFull").map { Int($0) } == seen["status 429"])
+                #expect(metrics.failures.keys.sorted() == ["client_gone", "queue_full"])
+                #expect(metrics.failed("queue_full").map { Int($0) } == seen["status 429"])
+                // Who meant to hang up may have had the whole answer before.
+                #expect(metrics.failed("client_gone").map { Int($0) } ?? 0 <= seen["hung up"])
+                #expect(metrics.tokens("output") ?? 0 > 0)
+                #expect(metrics.prefixCacheHits ?? 0 > 0)
+                #expect(metrics.sum("gen_ai_requests_total", "tenant=\"") == metrics.total)
             }
         }
 

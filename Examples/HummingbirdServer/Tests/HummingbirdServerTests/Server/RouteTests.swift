@@ -27,6 +27,24 @@ extension ServerTests {
             }
         }
 
+        @Test(
+            "who asks for OpenMetrics gets it",
+            arguments: [
+                "application/openmetrics-text", "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            ]
+        )
+        func openMetrics(accept: String) async throws {
+            try await RunningServer.with { server in
+                let metrics = try await server.get("/metrics", headers: ["Accept": accept])
+                let type = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                #expect(metrics.headers["content-type"] == type)
+                #expect(metrics.text == server.instrumentation.openMetricsText())
+                let other = try await server.get("/metrics", headers: ["Accept": "text/plain, */*"])
+                #expect(other.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+            }
+        }
+
         @Test("a route of the API that does not exist is an error in the API's form")
         func unknownRoute() async throws {
             try await RunningServer.with { server in

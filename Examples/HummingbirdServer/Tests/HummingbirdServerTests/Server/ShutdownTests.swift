@@ -55,8 +55,22 @@ extension ServerTests {
                     let status = try? await client.value.status
                     #expect(status != 200)
                 }
-                #expect(try stub.lastRequestCounts() == ["CancellationError": 1])
+                #expect(try stub.lastRequestCounts() == ["shutdown": 1])
             }
+        }
+
+        @Test("a client that hangs up during a graceful shutdown is still no error of the server")
+        func hangUp() async throws {
+            let clock = ManualClock()
+            let instrumentation = try await RunningServer.with(.manual(concurrency: 1), clock: clock) { server in
+                let client = Task { try await server.post(body) }
+                await clock.waitForSleepers(1)
+                await server.shutDown()
+                client.cancel()
+                _ = await client.result
+                return server.instrumentation
+            }
+            #expect(PrometheusValues(instrumentation.prometheusText()).failures == ["client_gone": 1])
         }
 
         @Test("the program ends at a signal with status 0, its last values delivered")

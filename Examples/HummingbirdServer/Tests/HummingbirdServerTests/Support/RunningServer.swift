@@ -40,14 +40,13 @@ struct RunningServer: Sendable {
         configure: (inout GenAIConfiguration) throws -> Void = { _ in },
         _ body: (RunningServer) async throws -> Result
     ) async throws -> Result {
-        var configuration = GenAIConfiguration(environment: [:])
-        configuration.exporters = []
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        var configuration = GenAIConfiguration(serverEnvironment: [:], logger: logger)
         configuration.ollama = nil
         configuration.logLevel = nil
         try configure(&configuration)
         let instrumentation = instrument(configuration)
         let (urls, continuation) = AsyncStream.makeStream(of: String.self)
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let application = ServerApplication(
             options,
             instrumentation: instrumentation,
@@ -81,12 +80,18 @@ struct RunningServer: Sendable {
 }
 
 extension RunningServer {
-    func get(_ path: String) async throws -> Answer {
-        try await http.send(path, timeout: .seconds(20)) { answer in try await Answer(&answer) }
+    func get(_ path: String, headers: [String: String] = [:]) async throws -> Answer {
+        try await http.send(path, headers: headers, timeout: .seconds(20)) { answer in try await Answer(&answer) }
     }
 
-    func post(_ body: String, to path: String = "/v1/chat/completions") async throws -> Answer {
-        try await http.send(path, json: Array(body.utf8), timeout: .seconds(20)) { answer in try await Answer(&answer) }
+    /// Asks for a completion.
+    func post(_ body: String, headers: [String: String] = [:]) async throws -> Answer {
+        try await http.send(
+            "/v1/chat/completions",
+            json: Array(body.utf8),
+            headers: headers,
+            timeout: .seconds(20)
+        ) { answer in try await Answer(&answer) }
     }
 
     /// Asks for a completion and hands on its answer as it comes.

@@ -32,10 +32,13 @@ public struct HTTPClient: Sendable {
     ///
     /// The connection closes when `receive` returns or throws, and when the task is cancelled.
     ///
-    /// - Parameter timeout: for all of it, from the connection to the answer's end.
+    /// - Parameters:
+    ///   - headers: further headers, valid ones.
+    ///   - timeout: for all of it, from the connection to the answer's end.
     public func send<Result: Sendable>(
         _ path: String,
         json body: [UInt8]? = nil,
+        headers: [String: String] = [:],
         timeout: Duration,
         _ receive: (inout Answer) async throws -> Result
     ) async throws -> Result {
@@ -47,7 +50,7 @@ public struct HTTPClient: Sendable {
         }
         defer { end.cancel() }
         return try await connection.executeThenClose { inbound, outbound in
-            try await outbound.write(.head(head(path, body)))
+            try await outbound.write(.head(head(path, body, headers)))
             if let body { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: body)))) }
             try await outbound.write(.end(nil))
             var answer = try await Answer(inbound.makeAsyncIterator())
@@ -68,7 +71,7 @@ public struct HTTPClient: Sendable {
             }
     }
 
-    private func head(_ path: String, _ body: [UInt8]?) -> HTTPRequestHead {
+    private func head(_ path: String, _ body: [UInt8]?, _ further: [String: String]) -> HTTPRequestHead {
         var headers: HTTPHeaders = [
             "Host": host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)",
             "Connection": "close",
@@ -77,6 +80,7 @@ public struct HTTPClient: Sendable {
             headers.add(name: "Content-Type", value: "application/json")
             headers.add(name: "Content-Length", value: "\(body.count)")
         }
+        for (name, value) in further { headers.add(name: name, value: value) }
         return HTTPRequestHead(
             version: .http1_1,
             method: body == nil ? .GET : .POST,

@@ -41,7 +41,12 @@ struct Client: Sendable {
     private func receive(_ planned: PlannedRequest, _ start: ContinuousClock.Instant) async -> Outcome {
         do {
             let body = try [UInt8](planned.body)
-            return try await http.send("/v1/chat/completions", json: body, timeout: .seconds(300)) { answer in
+            return try await http.send(
+                "/v1/chat/completions",
+                json: body,
+                headers: planned.headers,
+                timeout: .seconds(300)
+            ) { answer in
                 var outcome = Outcome(end: .status(answer.status), seconds: 0)
                 var events = EventCounter()
                 while let part = try await answer.next() {

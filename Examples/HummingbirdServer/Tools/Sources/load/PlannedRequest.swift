@@ -16,6 +16,15 @@ struct PlannedRequest: Sendable {
     var isStream: Bool
     /// Seconds after which the client goes away; nil if it waits for all of the answer.
     var hangUpAfter: Double?
+    var tenant: String
+    /// Of the span that the request belongs to: a trace of its own.
+    var traceID: (UInt64, UInt64)
+
+    /// Who asks, and the trace (W3C Trace Context), which is sampled.
+    var headers: [String: String] {
+        let trace = String(format: "%016lx%016lx", traceID.0, traceID.1)
+        return ["X-Tenant": tenant, "traceparent": "00-\(trace)-\(trace.suffix(16))-01"]
+    }
 
     var body: Data {
         get throws {

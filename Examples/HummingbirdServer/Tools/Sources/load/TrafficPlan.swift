@@ -8,6 +8,8 @@ struct TrafficPlan: Sequence, IteratorProtocol {
     private let options: LoadOptions
     private let models: [String]
     private var random: SplitMix64
+    /// Of who asks, so that this changes nothing of what is asked.
+    private var names: SplitMix64
     private var time = 0.0
     private var burst = 0
 
@@ -15,6 +17,7 @@ struct TrafficPlan: Sequence, IteratorProtocol {
         self.options = options
         self.models = models
         random = SplitMix64(seed: options.seed)
+        names = SplitMix64(seed: ~options.seed)
     }
 
     mutating func next() -> PlannedRequest? {
@@ -49,7 +52,10 @@ struct TrafficPlan: Sequence, IteratorProtocol {
             maxTokens: random.skewedCount(median: 70, spread: 0.7, in: 4...400),
             isStream: random.chance(options.streams),
             // Not at once: the request shall have reached the server.
-            hangUpAfter: random.chance(options.hangUps) ? Double.random(in: 0.25...2, using: &random) : nil
+            hangUpAfter: random.chance(options.hangUps) ? Double.random(in: 0.25...2, using: &random) : nil,
+            tenant: names.chance(0.7) ? "search" : "support",
+            // Never 0, which would be no trace.
+            traceID: (names.next() | 1, names.next() | 1)
         )
     }
 }

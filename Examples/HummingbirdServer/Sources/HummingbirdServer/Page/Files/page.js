@@ -37,6 +37,8 @@ function look(model) {
 }
 
 const durationText = (value) => duration(value).join(" ").trim();
+const countText = (value) => (isKnown(value) ? value.toLocaleString("en") : dash);
+const rateText = (value) => (isKnown(value) ? `${value.toFixed(value < 100 ? 1 : 0)} /s` : dash);
 const percentText = (value) => (isKnown(value) ? `${value.toFixed(1)} %` : dash);
 
 const history = new History(chartSeconds);
@@ -57,6 +59,8 @@ const charts = {
     format: (value) => `${fixed(value, 1)} /s`,
     tick: (value) => +value.toFixed(2),
   }),
+  tokens: new Chart(byId("chart-tokens"), { minimumEnd: 10, format: rateText, tick: (value) => value.toLocaleString("en") }),
+  goodput: new Chart(byId("chart-goodput"), { end: 100, format: percentText, tick: (value) => `${value} %` }),
 };
 
 /** Shows a figure, and keeps its exact value where a program can read it. */
@@ -71,6 +75,19 @@ function showTime(id, value) {
   byId(id).parentElement.querySelector(".unit").textContent = unit;
 }
 
+/** What failed in the last minute, and beside it the clients that have hung up: they are no failures. */
+function failuresText({ client_gone: gone, ...failures }) {
+  const text = ([type, count]) => `${count}\u00a0${type}`;
+  const failed = Object.entries(failures).map(text).join(", ") || "of the last minute";
+  return gone ? `${failed}; ${text(["client_gone", gone])}` : failed;
+}
+
+/** Which objective the goodput is of: where there are several, the one that is met least. */
+function objectiveText({ objectives, goodput }) {
+  if (objectives.length === 0) return "no objective is set";
+  return `${goodput.objective ?? objectives[0].objective}, last minute`;
+}
+
 function showTiles(state) {
   show("running", state.running, fixed(state.running, 0));
   show("waiting", state.waiting, fixed(state.waiting, 0));
@@ -78,14 +95,17 @@ function showTiles(state) {
   show("total", state.total, state.total.toLocaleString("en"));
   show("rate", state.rate, fixed(state.rate, 1));
   show("failed-share", state.failedShare, fixed(state.failedShare, 1));
+  show("tokens-out", state.outputRate, fixed(state.outputRate, state.outputRate < 100 ? 1 : 0));
+  show("tokens-in", state.inputRate, fixed(state.inputRate, state.inputRate < 100 ? 1 : 0));
+  show("goodput", state.goodput.share, fixed(state.goodput.share, 1));
+  byId("objective").textContent = objectiveText(state);
   showTime("ttft-p50", state.p50);
   showTime("ttft-p95", state.p95);
-  const failures = Object.entries(state.failures).map(([type, count]) => `${count}\u00a0${type}`);
-  byId("failed-kinds").textContent = failures.join(", ") || "of the last minute";
+  byId("failed-kinds").textContent = failuresText(state.failures);
   byId("running-meter").style.width = `${Math.min((state.running / state.max) * 100 || 0, 100)}%`;
   byId("rate").dataset.since = state.rateSince;
   byId("rate").dataset.seconds = state.rateSeconds;
-  for (const id of ["failed-share", "ttft-p50", "ttft-p95"]) byId(id).dataset.since = state.since;
+  for (const id of ["failed-share", "goodput", "ttft-p50", "ttft-p95"]) byId(id).dataset.since = state.since;
 }
 
 function showCharts(state) {
@@ -113,7 +133,21 @@ function showCharts(state) {
   charts.rate.update(points, [
     { id: "rate", label: "ended", color: "color-1", style: "area", value: (point) => point.rate },
     { id: "failed", label: "failed", color: "color-failed", value: (point) => point.failedRate },
+    { id: "client_gone", label: "client_gone", color: "color-2", style: "dashed", value: (point) => point.goneRate },
   ]);
+  charts.tokens.update(points, [
+    { id: "tokens-out", label: "out", color: "color-1", style: "area", value: (point) => point.outputRate },
+    { id: "tokens-in", label: "in", color: "color-2", value: (point) => point.inputRate },
+  ]);
+  charts.goodput.update(
+    points,
+    state.objectives.map(({ objective }, index) => ({
+      id: `goodput:${objective}`,
+      label: objective,
+      color: `color-${(index % 10) + 1}`,
+      value: (point) => point.objectives?.find((other) => other.objective === objective)?.share,
+    })),
+  );
 }
 
 function cell(label, text, value) {
@@ -145,8 +179,10 @@ function modelRow(model) {
   row.append(
     name,
     usage,
-    cell("Requests since start", (model.total ?? 0).toLocaleString("en"), model.total ?? 0),
-    cell("Failed since start", (model.failed ?? 0).toLocaleString("en"), model.failed ?? 0),
+    cell("Requests since start", countText(model.total), model.total),
+    cell("Failed since start", countText(model.failed), model.failed),
+    cell("Tokens out per second", rateText(model.outputRate), model.outputRate),
+    cell("Goodput", percentText(model.goodput), model.goodput),
     cell("First token, median", durationText(model.p50), model.p50),
     cell("Per token, median", durationText(model.perToken), model.perToken),
   );
