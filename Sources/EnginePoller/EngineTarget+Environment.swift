@@ -9,7 +9,9 @@ extension EngineTarget {
     ///
     /// An unusable entry is left out, with a warning that does not quote it: it may contain a password.
     package static func targets(reading environment: inout EnvironmentReader) -> [EngineTarget] {
-        let interval = environment.duration(PolledServer.defaultInterval) { $0.seconds("GENAI_SERVER_METRICS_INTERVAL") }
+        let interval = environment.duration(PolledServer.defaultInterval) {
+            $0.seconds("GENAI_SERVER_METRICS_INTERVAL")
+        }
         let token = bearerToken(reading: &environment)
         let certificateFile = environment.text("GENAI_SERVER_METRICS_CERTIFICATE")
         let name = "GENAI_SERVER_METRICS_TARGETS"

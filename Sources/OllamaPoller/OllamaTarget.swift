@@ -45,7 +45,9 @@ struct OllamaTarget: Sendable {
         let isUsable = gibibytes.map { $0 > 0 && $0 <= OllamaConfiguration.largestVRAM } ?? true
         maxVRAM = isUsable ? gibibytes.map { $0 * Double(1 << 30) } : nil
 
-        if !isUsable { notes.append((.warning, "Ollama's maxVRAMGibibytes is not greater than 0; the amount is detected")) }
+        if !isUsable {
+            notes.append((.warning, "Ollama's maxVRAMGibibytes is not greater than 0; the amount is detected"))
+        }
         if let maxVRAM {
             notes.append((.debug, "GPU VRAM for Ollama is set to \(gibibytesText(maxVRAM))"))
         } else if !isLocal {

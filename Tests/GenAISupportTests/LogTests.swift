@@ -38,7 +38,10 @@ struct LogTests {
         #expect(recorder.messages == [expected])
     }
 
-    @Test("the time of a line is that which Foundation writes", arguments: [0, 951_782_400, 1_700_000_000, 4_102_444_799])
+    @Test(
+        "the time of a line is that which Foundation writes",
+        arguments: [0, 951_782_400, 1_700_000_000, 4_102_444_799]
+    )
     func timestamp(seconds: Int) {
         let date = Date(timeIntervalSince1970: Double(seconds))
         #expect(Log.timestamp(seconds) == date.formatted(.iso8601))

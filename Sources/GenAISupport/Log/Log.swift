@@ -45,12 +45,13 @@ package struct Log: Sendable {
     /// The default handler: `<time> WARNING [genai-otel] <message>` on standard error.
     @Sendable
     package static func standardError(_ entry: LogEntry) {
-        let line = "\(timestamp(time(nil))) \(String(describing: entry.level).uppercased()) [genai-otel] \(entry.message)\n"
+        let level = String(describing: entry.level).uppercased()
+        let line = "\(timestamp(time(nil))) \(level) [genai-otel] \(entry.message)\n"
         // Without stdio: each line is one write, so lines of several threads do not mix.
         try? BrokenPipeSignal.ignored { try FileHandle.standardError.write(contentsOf: Data(line.utf8)) }
     }
 
-    /// The moment in UTC, `2026-11-25T23:21:22Z`. Foundation's formatting takes longer than all else that `instrument()` does.
+    /// The moment in UTC, `2026-11-25T23:21:22Z`. Foundation's formatting would be the longest part of `instrument()`.
     package static func timestamp(_ moment: time_t) -> String {
         var moment = moment
         var parts = tm()

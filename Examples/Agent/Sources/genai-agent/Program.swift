@@ -31,7 +31,7 @@ struct EngineOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A file of engines: a URL on each line, or the JSON of Prometheus' file_sd. SIGHUP reads it again.",
+            "A file of engines: a URL on each line, or the JSON of Prometheus' file_sd.",
             valueName: "file"
         ),
         completion: .file()

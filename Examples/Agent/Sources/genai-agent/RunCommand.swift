@@ -11,7 +11,8 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Polls, exports over OTLP, and serves /metrics.",
         discussion: """
             Polls Ollama, the engines that are named and the GPUs of this machine. Exports where the OTEL_ variables say, and \
-            serves /metrics, /healthz, /readyz and a live page. SIGTERM exports the last values and ends it.
+            serves /metrics, /healthz, /readyz and a live page. SIGTERM exports the last values and ends it; SIGHUP reads the file \
+            of engines again.
             """
     )
 

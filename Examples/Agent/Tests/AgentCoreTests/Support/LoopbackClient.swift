@@ -10,7 +10,10 @@ struct HTTPAnswer: Sendable {
 
 /// One GET, and the whole answer.
 func get(_ path: String, port: Int, headers: [String: String] = [:]) async throws -> HTTPAnswer {
-    try await Task.detached { try exchange(path, port, headers) }.value
+    // On a thread of its own: it blocks, and the server may need the last one of Swift's pool to answer.
+    try await withCheckedThrowingContinuation { continuation in
+        Thread { continuation.resume(with: Result { try exchange(path, port, headers) }) }.start()
+    }
 }
 
 private struct Failure: Error { var what: String }
