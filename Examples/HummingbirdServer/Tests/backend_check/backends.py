@@ -48,9 +48,9 @@ class Prometheus(Program):
             command = [
                 os.environ["PROMETHEUS"], f"--config.file={self._folder}/prometheus.yml",
                 f"--storage.tsdb.path={self._folder}/data", "--web.listen-address=127.0.0.1:0",
-                "--enable-feature=exemplar-storage",
             ]
-            command += [] if targets else ["--web.enable-otlp-receiver"]
+            # Exemplars come over OTLP: each once, where a page that is scraped has the newest of each bucket every time.
+            command += [] if targets else ["--web.enable-otlp-receiver", "--enable-feature=exemplar-storage"]
             command += [f"--query.lookback-delta={lookback}"] if lookback else []
             super().__init__(command, r'msg="Listening on".* address=(127\.0\.0\.1:\d+)', r'msg="Server is ready')
         except BaseException:

@@ -1,14 +1,10 @@
-"""Polled engines for the server to have beside it: what vLLM, llama.cpp and Ollama answer, on loopback."""
-import http.server, json, threading
+"""What the server has beside it: what vLLM, llama.cpp and Ollama answer, on loopback, and two GPUs."""
+import contextlib, http.server, json, os, tempfile, threading
 
-VLLM = """\
-# TYPE vllm:num_requests_running gauge
-vllm:num_requests_running{engine="0",model_name="mistral-small"} 6.0
-# TYPE vllm:num_requests_waiting gauge
-vllm:num_requests_waiting{engine="0",model_name="mistral-small"} 2.0
-# TYPE vllm:kv_cache_usage_perc gauge
-vllm:kv_cache_usage_perc{engine="0",model_name="mistral-small"} 0.4375
-"""
+from check_support.programs import Program
+
+# The agent's, whose counters advance.
+MACHINE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), *[".."] * 3, "Agent/Tests/machine/fake-machine"))
 LLAMA_CPP = """\
 # TYPE llamacpp:requests_processing gauge
 llamacpp:requests_processing 3
@@ -63,8 +59,13 @@ class Engine:
         self._server.server_close()
 
 
-def vllm():
-    return Engine({"/metrics": VLLM})
+@contextlib.contextmanager
+def machine():
+    """A busy vLLM, and a folder with the driver of two GPUs."""
+    with tempfile.TemporaryDirectory(prefix="backend-check-") as folder:
+        with Program([MACHINE, "--vllm=0", f"--gpus={folder}"], r"^vllm (http://\S+)$") as program:
+            yield program.announced[0][1], folder
+            program.kill()
 
 
 def llama_cpp(port=0):
@@ -75,10 +76,10 @@ def ollama():
     return Engine({"/api/ps": {"models": LOADED}})
 
 
-def polling(*engines, every=0.25):
+def polling(*urls, every=0.25):
     """The variables that make a server poll engines."""
     return {
-        "GENAI_SERVER_METRICS_TARGETS": ",".join(engine.url for engine in engines),
+        "GENAI_SERVER_METRICS_TARGETS": ",".join(urls),
         "GENAI_SERVER_METRICS_INTERVAL": str(every),
     }
 
@@ -89,3 +90,8 @@ def polling_ollama(engine, every=0.25):
         "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "true", "OLLAMA_BASE_URL": engine.url,
         "GENAI_OLLAMA_METRICS_INTERVAL": str(every), "GENAI_OLLAMA_MAX_VRAM_GB": "24",
     }
+
+
+def reading_gpus(folder, every=0.25):
+    """The variables that make a server read the GPUs of a driver in a folder."""
+    return {"LD_LIBRARY_PATH": folder, "GENAI_GPU_COLLECTION_INTERVAL": str(every)}

@@ -115,8 +115,8 @@ class Server(Program):
         self.url = self.announced[0][1]
         self.port = int(self.announced[0][2])
 
-    def metrics(self):
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
+    def metrics(self, **headers):
+        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/metrics", headers=headers), timeout=10) as answer:
             return answer.read().decode()
 
 

@@ -107,8 +107,8 @@ extension ServerTests {
                 let prompt = String(repeating: "x", count: 200)
                 let found = [
                     try await cached("small", prompt), try await cached("small", prompt + "y"),
-                    try await cached("small", String(prompt.prefix(100)) + "y"), try await cached("small", "y" + prompt),
-                    try await cached("large", prompt),
+                    try await cached("small", String(prompt.prefix(100)) + "y"),
+                    try await cached("small", "y" + prompt), try await cached("large", prompt),
                 ]
                 #expect(found == [0, 48, 16, 0, 0])
             }
