@@ -193,6 +193,7 @@ struct RequestConfigurationTests {
         let configuration = GenAIConfiguration(environment: environment)
         #expect(configuration.requests.exemplarFilter == expected)
         #expect(configuration.warnings.count == warnings)
+        #expect(configuration.warnings.allSatisfy { $0.hasSuffix("; trace_based is used") })
     }
 }
 

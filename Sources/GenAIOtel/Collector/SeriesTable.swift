@@ -31,10 +31,13 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         _modify { yield &series.values[position] }
     }
 
+    /// The position of a key that has a slot of its own.
+    func knownPosition(of key: Key) -> Int? { index[key] }
+
     /// The position of a key, which stays the same until a key is removed. A key that is new gets a slot that holds
     /// `initial`, or beyond the limit ``overflowPosition``.
     mutating func position(of key: Key, initial: Value, attributes: (Key) -> [Attribute]) -> Int {
-        if let known = index[key] { return known }
+        if let known = knownPosition(of: key) { return known }
         guard index.count < limit else { return sharedPosition(initial: initial) }
         let new = append(key, initial, attributes(key))
         index[key] = new

@@ -81,7 +81,9 @@ public struct RequestConfiguration: Sendable {
 
     init(reading reader: inout EnvironmentReader) {
         providerName = reader.text("GENAI_PROVIDER_NAME")
-        exemplarFilter = reader.word("OTEL_METRICS_EXEMPLAR_FILTER", Self.exemplarFilters) ?? .traceBased
+        exemplarFilter = reader.setting(.traceBased, consequence: { _ in "trace_based is used" }) { reader in
+            reader.word("OTEL_METRICS_EXEMPLAR_FILTER", Self.exemplarFilters)
+        }
     }
 
     private static let exemplarFilters: KeyValuePairs<String, ExemplarFilter> = [

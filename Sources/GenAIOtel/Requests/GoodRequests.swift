@@ -32,13 +32,15 @@ struct GoodRequests: Sendable {
     /// The values for a snapshot.
     struct Values: Sendable {
         fileprivate var objectives: [RequestObjective]
-        fileprivate var models: SeriesTable<String, [Int]>.Series
+        fileprivate var models: PagedArray<[Attribute]>
+        fileprivate var counts: PagedArray<Int>
     }
 
     private let objectives: [RequestObjective]
     private let limits: [Limits]
-    /// The value is the number of good requests by objective.
-    private var models: SeriesTable<String, [Int]>
+    private var models: SeriesTable<String, Void>
+    /// Number of good requests: those of a model stand together, in the order of the objectives.
+    private var counts = PagedArray<Int>()
 
     init(_ objectives: [RequestObjective], limit: Int) {
         self.objectives = objectives
@@ -48,20 +50,23 @@ struct GoodRequests: Sendable {
         for model in objectives.flatMap({ $0.models ?? [] }) { _ = position(of: Attribute.cut(model)) }
     }
 
-    var values: Values { Values(objectives: objectives, models: models.series) }
+    var values: Values { Values(objectives: objectives, models: models.series.attributes, counts: counts) }
 
     /// The position of a model, for ``count(_:modelPosition:)``; 0 if there are no objectives.
     mutating func position(of model: String) -> Int {
         guard !objectives.isEmpty else { return 0 }
-        return models.position(of: model, initial: [Int](repeating: 0, count: objectives.count)) { model in
+        let position = models.position(of: model, initial: ()) { model in
             model.isEmpty ? [] : [Attribute("gen_ai.request.model", .string(model))]
         }
+        while counts.count < (position + 1) * objectives.count { counts.append(0) }
+        return position
     }
 
     /// Counts a request that ended without an error.
     mutating func count(_ request: RequestStore.Ending, modelPosition: Int) {
-        for (position, limits) in limits.enumerated() where limits.holds(request) {
-            models[modelPosition][position] = models[modelPosition][position].addingAsCount(1)
+        for objective in limits.indices where limits[objective].holds(request) {
+            let position = modelPosition * limits.count + objective
+            counts[position] = counts[position].addingAsCount(1)
         }
     }
 }
@@ -69,11 +74,12 @@ struct GoodRequests: Sendable {
 extension GoodRequests.Values {
     /// One point for each objective and each of its models, 0 at first.
     func points(start: UInt64) -> [NumberPoint] {
-        models.values.indices.flatMap { position in
-            let attributes = models.attributes[position]
-            return zip(objectives, models.values[position]).compactMap { objective, count -> NumberPoint? in
+        models.indices.flatMap { model in
+            objectives.indices.compactMap { index -> NumberPoint? in
+                let (objective, attributes) = (objectives[index], models[model])
                 guard objective.isFor(attributes.first?.value) else { return nil }
                 let name = Attribute("gen_ai.server.objective", .string(Attribute.cut(objective.name)))
+                let count = counts[model * objectives.count + index]
                 return NumberPoint([name] + attributes, .int(count), start: start)
             }
         }

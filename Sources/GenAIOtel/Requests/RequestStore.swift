@@ -26,11 +26,8 @@ struct RequestStore: Sendable {
         fileprivate(set) var model: Int
     }
 
-    /// What a request tells at its end.
+    /// The numbers that a request has at its end.
     struct Ending {
-        var failure: Failure?
-        /// No longer than an attribute can be.
-        var responseModel: String?
         var inputTokens: Int?
         var cachedInputTokens: Int?
         /// In all, those that were told before too.
@@ -40,6 +37,14 @@ struct RequestStore: Sendable {
         /// From the arrival to the first token and to the end, in nanoseconds.
         var firstToken: UInt64?
         var duration: UInt64 = 0
+
+        /// Numbers below 0 are left out.
+        init(_ inputTokens: Int? = nil, _ outputTokens: Int? = nil, _ cachedInputTokens: Int? = nil) {
+            func count(_ number: Int?) -> Int? { number.flatMap { $0 < 0 ? nil : $0 } }
+            self.inputTokens = count(inputTokens)
+            self.outputTokens = count(outputTokens)
+            self.cachedInputTokens = count(cachedInputTokens)
+        }
 
         /// In nanoseconds; nil where it is not known.
         var timePerOutputToken: UInt64? {
@@ -65,8 +70,8 @@ struct RequestStore: Sendable {
 
     /// What is looked up once for a kind.
     private struct KindValue {
-        /// Position of the outcome without an error and a response's model; nil before the first such request.
-        var success: Int?
+        /// The newest outcome without an error, by the response's model; mostly there is one.
+        var success: (responseModel: String?, position: Int)?
         var model: Int
     }
 
@@ -136,14 +141,22 @@ struct RequestStore: Sendable {
 
     /// The place of a kind, for the calls below.
     mutating func place(of kind: Kind) -> Place {
-        let position = kinds.position(
-            of: kind,
-            initial: KindValue(success: nil, model: good.position(of: kind.model)),
-            attributes: attributes
-        )
-        while tokens.count <= position { tokens.append(TokenCounts()) }
+        kinds.knownPosition(of: kind).map { Place(kind: $0, model: kinds[$0].model) } ?? newPlace(of: kind)
+    }
+
+    private mutating func newPlace(of kind: Kind) -> Place {
         // Kinds beyond the limit share a position, but may be of several models.
-        let model = isOverflow(position) ? good.position(of: kind.model) : kinds[position].model
+        let model = good.position(of: kind.model)
+        let (providerName, ownKeys) = (providerName, ownKeys)
+        let position = kinds.position(of: kind, initial: KindValue(success: nil, model: model)) { kind in
+            Self.attributes(
+                [
+                    ("gen_ai.request.model", kind.model), ("gen_ai.operation.name", kind.operation),
+                    ("gen_ai.provider.name", providerName),
+                ] + zip(ownKeys, kind.own).map { ($0, $1) }
+            )
+        }
+        while tokens.count <= position { tokens.append(TokenCounts()) }
         return Place(kind: position, model: model)
     }
 
@@ -166,13 +179,20 @@ struct RequestStore: Sendable {
 
     /// Counts a request that has ended.
     ///
+    /// - Parameter responseModel: no longer than an attribute can be.
     /// - Returns: whether its outcome is beyond the cardinality limit.
-    mutating func recordEnd(_ ending: Ending, at place: Place, _ exemplar: ExemplarTable.Source?) -> Bool {
-        let position = outcomePosition(place.kind, ending.failure, ending.responseModel)
+    mutating func recordEnd(
+        _ ending: Ending,
+        _ failure: Failure?,
+        responseModel: String?,
+        at place: Place,
+        _ exemplar: ExemplarTable.Source?
+    ) -> Bool {
+        let position = outcomePosition(place.kind, failure, responseModel)
         outcomes[position] = outcomes[position].addingAsCount(1)
         duration.record(nanoseconds: ending.duration, in: position, exemplar: exemplar)
         if ending.inputTokens != nil || ending.outputTokens != nil { tokens[place.kind].add(ending) }
-        if ending.failure == nil {
+        if failure == nil {
             if let time = ending.timePerOutputToken {
                 timePerOutputToken.record(nanoseconds: time, in: position, exemplar: exemplar)
             }
@@ -182,8 +202,9 @@ struct RequestStore: Sendable {
     }
 
     private mutating func outcomePosition(_ kindPosition: Int, _ failure: Failure?, _ responseModel: String?) -> Int {
-        let isPlain = failure == nil && responseModel == nil
-        if isPlain, let known = kinds[kindPosition].success { return known }
+        if failure == nil, let known = kinds[kindPosition].success, known.responseModel == responseModel {
+            return known.position
+        }
         // If the kind is beyond the limit, so is every outcome.
         guard !isOverflow(kindPosition) else { return outcomes.sharedPosition(initial: 0) }
         let outcome = Outcome(
@@ -198,7 +219,7 @@ struct RequestStore: Sendable {
                     ("gen_ai.response.model", outcome.responseModel), ("error.type", outcome.errorType),
                 ])
         }
-        if isPlain { kinds[kindPosition].success = position }
+        if failure == nil { kinds[kindPosition].success = (responseModel, position) }
         return position
     }
 
@@ -211,15 +232,6 @@ struct RequestStore: Sendable {
             errorTypes[ObjectIdentifier(type)] = name
             return name
         }
-    }
-
-    private func attributes(_ kind: Kind) -> [Attribute] {
-        Self.attributes(
-            [
-                ("gen_ai.request.model", kind.model), ("gen_ai.operation.name", kind.operation),
-                ("gen_ai.provider.name", providerName),
-            ] + zip(ownKeys, kind.own).map { ($0, $1) }
-        )
     }
 
     /// What is empty is left out; the request counts even so.

@@ -79,7 +79,7 @@ public final class ServerRequest: @unchecked Sendable {
     }
 
     deinit {
-        if !isDone { end(.named("abandoned"), RequestStore.Ending()) }
+        if !isDone { end(.named("abandoned"), responseModel: nil, RequestStore.Ending()) }
     }
 
     /// The trace that the request belongs to. At first what ``RequestConfiguration/currentTrace`` gave.
@@ -149,8 +149,9 @@ public final class ServerRequest: @unchecked Sendable {
     ) {
         guard !isDone else { return }
         end(
-            error.flatMap(collector.failure),
-            ending(inputTokens, outputTokens, cachedInputTokens, responseModel)
+            collector.failure(error),
+            responseModel: responseModel,
+            RequestStore.Ending(inputTokens, outputTokens, cachedInputTokens)
         )
     }
 
@@ -170,26 +171,16 @@ public final class ServerRequest: @unchecked Sendable {
         guard !isDone else { return }
         end(
             outcome.errorType.map { .named($0) },
-            ending(inputTokens, outputTokens, cachedInputTokens, responseModel)
+            responseModel: responseModel,
+            RequestStore.Ending(inputTokens, outputTokens, cachedInputTokens)
         )
     }
 
-    private func ending(
-        _ inputTokens: Int?,
-        _ outputTokens: Int?,
-        _ cachedInputTokens: Int?,
-        _ responseModel: String?
-    ) -> RequestStore.Ending {
-        func count(_ number: Int?) -> Int? { number.flatMap { $0 < 0 ? nil : $0 } }
-        return RequestStore.Ending(
-            responseModel: responseModel.flatMap { $0.isEmpty ? nil : Attribute.cut($0) },
-            inputTokens: count(inputTokens),
-            cachedInputTokens: count(cachedInputTokens),
-            outputTokens: count(outputTokens)
-        )
-    }
-
-    private func end(_ failure: RequestStore.Failure?, _ ending: RequestStore.Ending) {
+    private func end(_ failure: RequestStore.Failure?, responseModel: String?, _ ending: RequestStore.Ending) {
+        var responseModel = responseModel
+        if let name = responseModel, name.isEmpty || name.utf8.count > Attribute.longestValue {
+            responseModel = name.isEmpty ? nil : Attribute.cut(name)
+        }
         let isOverflow = collector.state.withLock { state in
             let now = collector.nanoseconds()
             switch phase.load(ordering: .relaxed) {
@@ -201,7 +192,6 @@ public final class ServerRequest: @unchecked Sendable {
             }
             phase.store(.done, ordering: .releasing)
             var ending = ending
-            ending.failure = failure
             ending.duration = now.subtractingSaturated(arrival)
             ending.firstToken = firstTokenTime
             if let tokens = ending.outputTokens {
@@ -210,7 +200,13 @@ public final class ServerRequest: @unchecked Sendable {
             } else if streamedTokens > 0 {
                 ending.outputTokens = streamedTokens
             }
-            return state.requests.recordEnd(ending, at: place, exemplar(at: now))
+            return state.requests.recordEnd(
+                ending,
+                failure,
+                responseModel: responseModel,
+                at: place,
+                exemplar(at: now)
+            )
         }
         if isOverflow { collector.cardinality.warn(of: .requests) }
     }
