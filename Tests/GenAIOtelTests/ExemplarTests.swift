@@ -69,6 +69,17 @@ struct ExemplarTests {
         )
     }
 
+    @Test("its date is the same in every snapshot, unless somebody sets the date")
+    func sameDate() {
+        let metrics = metrics()
+        serve(metrics, Self.trace(1), .milliseconds(3))
+        let first = exemplars(metrics).map(\.time)
+        time.setUnixNanoseconds(time.unixNanoseconds + 900_000_000)
+        #expect(exemplars(metrics).map(\.time) == first)
+        time.setUnixNanoseconds(time.unixNanoseconds + 3_600_000_000_000)
+        #expect(exemplars(metrics).map(\.time) == first.map { $0 + 3_600_900_000_000 })
+    }
+
     @Test("all four histograms have them, and the trace may come late")
     func histograms() {
         let metrics = metrics(currentTrace: { Self.trace(7) })

@@ -53,6 +53,7 @@ public final class ServerMetricsCollector: Sendable {
     let requestConfiguration: RequestConfiguration
     /// Whether the application was warned that an attribute of a request is not allowed.
     let forbiddenAttributes = Atomic(false)
+    private let dateOfZero: Locked<UInt64>
     /// When counting began, in nanoseconds since 1970: the start of every sum and histogram.
     package let startTime: UInt64
 
@@ -70,6 +71,7 @@ public final class ServerMetricsCollector: Sendable {
         self.timeSource = timeSource
         nanoseconds = timeSource.monotonicClock
         startTime = timeSource.unixNanoseconds
+        dateOfZero = Locked(startTime &- nanoseconds())
         invalidInput = FailureLog(log: log, timeSource: timeSource)
         shareHint = ShareHint(log: log)
         cardinality = CardinalityWarnings(log, limit: cardinalityLimit)
@@ -263,7 +265,24 @@ public final class ServerMetricsCollector: Sendable {
         let values = state.withLock { $0.values(at: nanoseconds()) }
         let now = timeSource.now
         shareHint.look(at: values.kvCacheUsage, now: now)
-        return SnapshotBuilder(values, startTime: startTime, now: now, exemplarsAfter: exemplarsAfter)
-            .build(time: time ?? timeSource.unixNanoseconds)
+        let date = timeSource.unixNanoseconds
+        let builder = SnapshotBuilder(
+            values,
+            startTime: startTime,
+            now: now,
+            exemplarsAfter: exemplarsAfter,
+            dateOfZero: dateOfZero(date, at: values.moment)
+        )
+        return builder.build(time: time ?? date)
+    }
+
+    /// The date when the collector's clock stood at 0. It stays the same unless somebody sets the date: an exemplar must have
+    /// one date, whoever is told of it.
+    private func dateOfZero(_ date: UInt64, at moment: UInt64) -> UInt64 {
+        let found = date &- moment
+        return dateOfZero.withLock { known in
+            if max(known, found) - min(known, found) > 1_000_000_000 { known = found }
+            return known
+        }
     }
 }

@@ -21,21 +21,25 @@ struct SnapshotBuilder {
     private let startTime: UInt64
     private let now: ContinuousClock.Instant
     private let exemplarsAfter: UInt64?
+    private let dateOfZero: UInt64
 
     /// - Parameters:
     ///   - startTime: when counting began, in nanoseconds since 1970.
     ///   - now: decides which departed models still report 0.
     ///   - exemplarsAfter: when the exemplars' interval began, on the collector's clock; nil for all.
+    ///   - dateOfZero: the date when that clock stood at 0.
     init(
         _ values: CollectorValues,
         startTime: UInt64,
         now: ContinuousClock.Instant,
-        exemplarsAfter: UInt64?
+        exemplarsAfter: UInt64?,
+        dateOfZero: UInt64
     ) {
         self.values = values
         self.startTime = startTime
         self.now = now
         self.exemplarsAfter = exemplarsAfter
+        self.dateOfZero = dateOfZero
     }
 
     func build(time: UInt64) -> MetricSnapshot {
@@ -46,7 +50,7 @@ struct SnapshotBuilder {
         points[.requestsMax] = values.requestsMax.map { [NumberPoint([], .int($0))] } ?? []
         addRequests(
             to: &points,
-            exemplars: ExemplarTable.Interval(start: exemplarsAfter, end: values.moment, endDate: time)
+            exemplars: ExemplarTable.Interval(start: exemplarsAfter, endDate: time, dateOfZero: dateOfZero)
         )
         var paused = PointTable()
         for server in values.servers {

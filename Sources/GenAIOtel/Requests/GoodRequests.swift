@@ -33,14 +33,15 @@ struct GoodRequests: Sendable {
     struct Values: Sendable {
         fileprivate var objectives: [RequestObjective]
         fileprivate var models: PagedArray<[Attribute]>
-        fileprivate var counts: PagedArray<Int>
+        fileprivate var counts: PagedArray<TokenCounts.Sum>
     }
 
     private let objectives: [RequestObjective]
     private let limits: [Limits]
     private var models: SeriesTable<String, Void>
-    /// Number of good requests: those of a model stand together, in the order of the objectives.
-    private var counts = PagedArray<Int>()
+    /// Number of good requests: those of a model stand together, in the order of the objectives. They begin with the first
+    /// request that ends, whatever its end, as does the count of all requests: so that the rates of both begin together.
+    private var counts = PagedArray<TokenCounts.Sum>()
 
     init(_ objectives: [RequestObjective], limit: Int) {
         self.objectives = objectives
@@ -58,28 +59,29 @@ struct GoodRequests: Sendable {
         let position = models.position(of: model, initial: ()) { model in
             model.isEmpty ? [] : [Attribute("gen_ai.request.model", .string(model))]
         }
-        while counts.count < (position + 1) * objectives.count { counts.append(0) }
+        while counts.count < (position + 1) * objectives.count { counts.append(TokenCounts.Sum()) }
         return position
     }
 
-    /// Counts a request that ended without an error.
-    mutating func count(_ request: RequestStore.Ending, modelPosition: Int) {
-        for objective in limits.indices where limits[objective].holds(request) {
-            let position = modelPosition * limits.count + objective
-            counts[position] = counts[position].addingAsCount(1)
+    /// Counts a request that has ended.
+    mutating func count(_ request: RequestStore.Ending, isSuccess: Bool, modelPosition: Int) {
+        for objective in limits.indices {
+            let isGood = isSuccess && limits[objective].holds(request)
+            counts[modelPosition * limits.count + objective].add(isGood ? 1 : 0)
         }
     }
 }
 
 extension GoodRequests.Values {
-    /// One point for each objective and each of its models, 0 at first.
+    /// One point for each objective and each of its models of which a request has ended.
     func points(start: UInt64) -> [NumberPoint] {
         models.indices.flatMap { model in
             objectives.indices.compactMap { index -> NumberPoint? in
                 let (objective, attributes) = (objectives[index], models[model])
-                guard objective.isFor(attributes.first?.value) else { return nil }
+                guard let count = counts[model * objectives.count + index].value,
+                    objective.isFor(attributes.first?.value)
+                else { return nil }
                 let name = Attribute("gen_ai.server.objective", .string(Attribute.cut(objective.name)))
-                let count = counts[model * objectives.count + index]
                 return NumberPoint([name] + attributes, .int(count), start: start)
             }
         }

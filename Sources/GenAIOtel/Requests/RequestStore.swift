@@ -94,6 +94,8 @@ struct RequestStore: Sendable {
     private let providerName: String?
     private let ownKeys: [String]
     private var kinds: SeriesTable<Kind, KindValue>
+    /// What was looked up last: many servers have one model, and hashing its name is a tenth of what a request costs.
+    private var newest: (kind: Kind, place: Place)?
     /// The value is the number of requests.
     private var outcomes: SeriesTable<Outcome, Int>
     /// By the position of the kind, as are the queue time and the time to first token.
@@ -141,7 +143,10 @@ struct RequestStore: Sendable {
 
     /// The place of a kind, for the calls below.
     mutating func place(of kind: Kind) -> Place {
-        kinds.knownPosition(of: kind).map { Place(kind: $0, model: kinds[$0].model) } ?? newPlace(of: kind)
+        if let newest, newest.kind == kind { return newest.place }
+        let place = kinds.knownPosition(of: kind).map { Place(kind: $0, model: kinds[$0].model) } ?? newPlace(of: kind)
+        newest = (kind, place)
+        return place
     }
 
     private mutating func newPlace(of kind: Kind) -> Place {
@@ -196,8 +201,8 @@ struct RequestStore: Sendable {
             if let time = ending.timePerOutputToken {
                 timePerOutputToken.record(nanoseconds: time, in: position, exemplar: exemplar)
             }
-            good.count(ending, modelPosition: place.model)
         }
+        good.count(ending, isSuccess: failure == nil, modelPosition: place.model)
         return position == outcomes.overflowPosition
     }
 
