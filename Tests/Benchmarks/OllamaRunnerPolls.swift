@@ -68,7 +68,7 @@ struct OllamaRunnerPolls {
             }
             poller.start()
             for number in 1...102 {
-                let _: Bool? = moments.wait(until: .now + .seconds(10)) { $0.count >= number ? true : nil }
+                let _: Bool? = moments.wait(until: .now + .seconds(60)) { $0.count >= number ? true : nil }
                 _ = time.waitForSleepers()
                 time.advance(by: .seconds(5))
             }

@@ -70,7 +70,7 @@ struct ChangingTargetsTests {
     }
 
     private func waitForEvents(_ count: Int) -> [Event] {
-        events.wait(until: .now + .seconds(10)) { $0.count >= count ? $0 : nil } ?? events.read { $0 }
+        events.wait(until: .now + .seconds(60)) { $0.count >= count ? $0 : nil } ?? events.read { $0 }
     }
 
     private func nextPoll(_ sleepers: Int = 1) {
@@ -236,10 +236,10 @@ struct ChangingTargetsTests {
         let goOn = Monitor(false)
         let poller = poller([try target(server.url)]) { _ in
             isBusy.mutate { $0 = true }
-            let _: Bool? = goOn.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+            let _: Bool? = goOn.wait(until: .now + .seconds(60)) { $0 ? true : nil }
         }
         poller.start()
-        #expect(isBusy.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
+        #expect(isBusy.wait(until: .now + .seconds(60)) { $0 ? true : nil } == true)
         poller.setTargets([])
         #expect(poller.isRunning)
         #expect(!poller.stop(timeout: .zero))
@@ -262,13 +262,13 @@ struct ChangingTargetsTests {
                 return busy
             }
             guard number == 1 else { return }
-            let _: Bool? = goOn.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+            let _: Bool? = goOn.wait(until: .now + .seconds(60)) { $0 ? true : nil }
         }
         poller.start()
-        #expect(isBusy.wait(until: .now + .seconds(10)) { $0 == 1 ? true : nil } == true)
+        #expect(isBusy.wait(until: .now + .seconds(60)) { $0 == 1 ? true : nil } == true)
         #expect(!poller.stop(timeout: .zero))
         poller.start()
-        #expect(isBusy.wait(until: .now + .seconds(10)) { $0 == 2 ? true : nil } == true)
+        #expect(isBusy.wait(until: .now + .seconds(60)) { $0 == 2 ? true : nil } == true)
         #expect(!poller.stop(timeout: .milliseconds(20)))
         #expect(poller.isRunning)
         goOn.mutate { $0 = true }
@@ -289,10 +289,10 @@ struct ChangingTargetsTests {
                 return !isBusy
             }
             guard isFirst else { return }
-            let _: Bool? = goOn.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+            let _: Bool? = goOn.wait(until: .now + .seconds(60)) { $0 ? true : nil }
         }
         poller.start()
-        #expect(isBusy.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
+        #expect(isBusy.wait(until: .now + .seconds(60)) { $0 ? true : nil } == true)
         #expect(time.waitForSleepers())
         let result = Monitor<Bool?>(nil)
         let hasStarted = DetachedThread.start {
@@ -304,7 +304,7 @@ struct ChangingTargetsTests {
         poller.start()
         #expect(time.waitForSleepers(2))
         goOn.mutate { $0 = true }
-        #expect(result.wait(until: .now + .seconds(10)) { $0 } == true)
+        #expect(result.wait(until: .now + .seconds(60)) { $0 } == true)
         let before = readings.readings.count
         nextPoll(2)
         #expect(readings.wait(for: before + 2) != nil)
@@ -317,7 +317,7 @@ struct ChangingTargetsTests {
         defer { server.stop() }
         let own = Monitor<EngineServerMetricsPoller?>(nil)
         let calls: @Sendable () -> Void = {
-            guard let poller = own.wait(until: .now + .seconds(10), for: { $0 }) else { return }
+            guard let poller = own.wait(until: .now + .seconds(60), for: { $0 }) else { return }
             poller.start()
             poller.setTargets([])
             _ = poller.isRunning

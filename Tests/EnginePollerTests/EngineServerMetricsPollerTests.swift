@@ -151,13 +151,13 @@ struct EnginePollerTests {
         let answers = Monitor<[Bool]>([])
         let own = Monitor<EngineServerMetricsPoller?>(nil)
         let poller = try poller([], sources: [Source()]) { _ in
-            let poller = own.wait(until: .now + .seconds(10)) { $0 }
+            let poller = own.wait(until: .now + .seconds(60)) { $0 }
             answers.mutate { $0.append(poller?.stop() ?? true) }
         }
         own.mutate { $0 = poller }
         defer { own.mutate { $0 = nil } }
         poller.start()
-        #expect(answers.wait(until: .now + .seconds(10)) { $0.first } == false)
+        #expect(answers.wait(until: .now + .seconds(60)) { $0.first } == false)
         #expect(eventually { !poller.isRunning })
     }
 
@@ -167,10 +167,10 @@ struct EnginePollerTests {
         let goOn = Monitor(false)
         let poller = try poller([], sources: [Source()]) { _ in
             isReading.mutate { $0 = true }
-            let _: Bool? = goOn.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+            let _: Bool? = goOn.wait(until: .now + .seconds(60)) { $0 ? true : nil }
         }
         poller.start()
-        #expect(isReading.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
+        #expect(isReading.wait(until: .now + .seconds(60)) { $0 ? true : nil } == true)
         #expect(!poller.stop(timeout: .milliseconds(10)))
         goOn.mutate { $0 = true }
         #expect(poller.stop())

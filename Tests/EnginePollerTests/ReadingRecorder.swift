@@ -12,12 +12,12 @@ final class ReadingRecorder: Sendable {
 
     var readings: [ServerReading] { recorded.read { $0 } }
 
-    /// Waits up to ten seconds until there are `count` readings that satisfy `condition`, and returns the last of them.
+    /// Waits up to a minute until there are `count` readings that satisfy `condition`, and returns the last of them.
     func wait(
         for count: Int = 1,
         where condition: @escaping (ServerReading) -> Bool = { _ in true }
     ) -> ServerReading? {
-        recorded.wait(until: .now + .seconds(10)) { readings in
+        recorded.wait(until: .now + .seconds(60)) { readings in
             let matching = readings.filter(condition)
             return matching.count >= count ? matching[count - 1] : nil
         }

@@ -366,10 +366,10 @@ struct InstrumentationTests {
                 returned.mutate { $0.append(instrumentation) }
             }
         }
-        let all = returned.wait(until: .now + .seconds(10)) { $0.count == 8 ? $0 : nil }
+        let all = returned.wait(until: .now + .seconds(60)) { $0.count == 8 ? $0 : nil }
         #expect(all != nil, "instrument() does not return")
         #expect(all?.allSatisfy { $0 === all?.first } == true)
-        let isEach: Bool? = calls.wait(until: .now + .seconds(10)) { $0.asked.count == 3 ? true : nil }
+        let isEach: Bool? = calls.wait(until: .now + .seconds(60)) { $0.asked.count == 3 ? true : nil }
         #expect(isEach == true)
         // From a thread of its own: if it hangs, this test says so.
         let isShutDown = Monitor<Bool?>(nil)
@@ -377,10 +377,10 @@ struct InstrumentationTests {
             let result = all?.first?.shutdown() ?? false
             isShutDown.mutate { $0 = result }
         }
-        #expect(isShutDown.wait(until: .now + .seconds(10)) { $0 } == true)
+        #expect(isShutDown.wait(until: .now + .seconds(60)) { $0 } == true)
         // A read that was given up may call instrument() once more, and start it afresh.
         calls.mutate { $0.areOver = true }
-        let areDone: Bool? = calls.wait(until: .now + .seconds(10)) { $0.underWay == 0 ? true : nil }
+        let areDone: Bool? = calls.wait(until: .now + .seconds(60)) { $0.underWay == 0 ? true : nil }
         #expect(areDone == true)
         instrument(self.configuration()).shutdown()
         #expect(getServerMetrics() == nil)

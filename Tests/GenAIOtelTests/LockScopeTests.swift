@@ -40,7 +40,7 @@ struct LockScopeTests {
                     metrics.incrementRequestsRunning()
                     isDone.mutate { $0 = true }
                 }
-                let wasFree = isDone.wait(until: .now + .seconds(10)) { $0 ? true : nil } ?? false
+                let wasFree = isDone.wait(until: .now + .seconds(60)) { $0 ? true : nil } ?? false
                 count.withLock { count in
                     count.all += 1
                     if wasFree { count.free += 1 }

@@ -218,7 +218,7 @@ struct OTLPHTTPExporterTests {
         #expect(time.waitForSleepers())
         #expect(time.timeUntilNextDeadline == .seconds(7))
         time.advance(by: .seconds(7))
-        let result = outcome.wait(until: .now + .seconds(10)) { $0 }
+        let result = outcome.wait(until: .now + .seconds(60)) { $0 }
         #expect(result == Outcome(isDelivered: true, requests: 2))
     }
 
@@ -277,7 +277,7 @@ struct OTLPHTTPExporterTests {
         }
         #expect(time.waitForSleepers())
         cancellation.cancel()
-        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
+        #expect(outcome.wait(until: .now + .seconds(60)) { $0 } == false)
         #expect(exporter.statistics.requestsSent == 1)
         #expect(recorder.lines(.warning).isEmpty, "the collector has not failed")
     }
@@ -300,7 +300,7 @@ struct OTLPHTTPExporterTests {
         #expect(time.waitForSleepers())
         #expect(time.timeUntilNextDeadline == .seconds(60))
         cancellation.cancel()
-        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
+        #expect(outcome.wait(until: .now + .seconds(60)) { $0 } == false)
         #expect(exporter.statistics.requestsSent == 1)
         #expect(exporter.statistics.exportsBuffered == 2)
         #expect(recorder.lines(.warning) == warnings)

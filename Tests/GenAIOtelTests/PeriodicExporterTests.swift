@@ -53,7 +53,7 @@ private final class RecordingExporter: SnapshotExporter {
         case .hang(let outcome):
             let isCancelled = Monitor(false)
             cancellation.withAction({ isCancelled.mutate { $0 = true } }) {
-                let _: Bool? = isCancelled.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+                let _: Bool? = isCancelled.wait(until: .now + .seconds(60)) { $0 ? true : nil }
             }
             return outcome
         }
@@ -69,7 +69,7 @@ private final class RecordingExporter: SnapshotExporter {
     var deliveries: Int { state.read { $0.deadlines.count } }
 
     func waitFor(accepted: Int, deliveries: Int) -> Bool {
-        state.wait(until: .now + .seconds(10)) { state in
+        state.wait(until: .now + .seconds(60)) { state in
             state.accepted >= accepted && state.deadlines.count >= deliveries ? true : nil
         } ?? false
     }
@@ -188,7 +188,7 @@ struct PeriodicExporterTests {
             "the flush waits for the hanging delivery"
         )
         time.advance(by: .seconds(2))
-        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == true)
+        #expect(outcome.wait(until: .now + .seconds(60)) { $0 } == true)
         #expect(recording.waitFor(accepted: 2, deliveries: 2))
         #expect(exporter.shutdown(timeout: .seconds(5)))
     }
@@ -206,12 +206,12 @@ struct PeriodicExporterTests {
                 outcomes.mutate { $0.append(result) }
             }
         }
-        #expect(outcomes.wait(until: .now + .seconds(10)) { $0.count == 2 ? $0 : nil } == [false, false])
+        #expect(outcomes.wait(until: .now + .seconds(60)) { $0.count == 2 ? $0 : nil } == [false, false])
         #expect(eventually { time.timesUntilDeadlines.contains(.milliseconds(50)) })
         time.advance(by: .milliseconds(50))
         #expect(eventually { time.timesUntilDeadlines.contains(.milliseconds(50)) })
         time.advance(by: .milliseconds(50))
-        #expect(outcomes.wait(until: .now + .seconds(10)) { $0.count == 3 ? $0 : nil } == [false, false, false])
+        #expect(outcomes.wait(until: .now + .seconds(60)) { $0.count == 3 ? $0 : nil } == [false, false, false])
         #expect(recording.deliveries == 1, "it goes on")
         #expect(!exporter.shutdown(timeout: .zero))
         time.advance(by: .seconds(60))
@@ -236,7 +236,7 @@ struct PeriodicExporterTests {
         time.advance(by: .seconds(2))
         #expect(eventually { time.timesUntilDeadlines.isSuperset(of: [.seconds(2), .seconds(18)]) })
         time.advance(by: .seconds(2))
-        #expect(outcomes.wait(until: .now + .seconds(10)) { $0["hasty"] } == false)
+        #expect(outcomes.wait(until: .now + .seconds(60)) { $0["hasty"] } == false)
         #expect(outcomes.read { $0["patient"] } == nil, "it goes on")
         #expect(recording.deliveries == 1)
         #expect(!exporter.shutdown(timeout: .zero))
@@ -259,7 +259,7 @@ struct PeriodicExporterTests {
             #expect(time.waitForSleepers())
             delivery.close()
         }
-        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
+        #expect(outcome.wait(until: .now + .seconds(60)) { $0 } == false)
     }
 
     @Test(
@@ -287,7 +287,7 @@ struct PeriodicExporterTests {
         }
         recording.state.mutate { $0.behaviours[1] = .end(.refused) }
         time.advance(by: .seconds(2))
-        let results = outcomes.wait(until: .now + .seconds(10)) { $0.count == 2 ? $0 : nil }
+        let results = outcomes.wait(until: .now + .seconds(60)) { $0.count == 2 ? $0 : nil }
         #expect(results == [0: isDelivered[0], 1: isDelivered[1]])
         #expect(exporter.statistics.exportsDelivered == 1)
         #expect(exporter.statistics.exportsFailed == 2)
@@ -332,7 +332,7 @@ struct PeriodicExporterTests {
         delivery.close()
         #expect(delivery.statistics.exportsBuffered == 0)
         stop.cancel()
-        #expect(hasEnded.wait(until: .now + .seconds(10)) { $0 ? true : nil } == true)
+        #expect(hasEnded.wait(until: .now + .seconds(60)) { $0 ? true : nil } == true)
         let isDelivered = outcome == .delivered(rejectedPoints: 0)
         #expect(delivery.statistics.exportsDelivered == (isDelivered ? 1 : 0))
         #expect(delivery.statistics.exportsFailed == (isDelivered ? 1 : 2))
@@ -409,7 +409,7 @@ struct PeriodicExporterTests {
         #expect(recording.waitFor(accepted: 1, deliveries: 1))
         #expect(eventually { time.timesUntilDeadlines.contains(.seconds(4)) })
         time.advance(by: .seconds(4))
-        #expect(outcome.wait(until: .now + .seconds(10)) { $0 } == false)
+        #expect(outcome.wait(until: .now + .seconds(60)) { $0 } == false)
         recording.state.mutate { $0.behaviour = .fail }
         #expect(!exporter.shutdown(timeout: .zero))
         #expect(eventually { recording.state.read { $0.isClosed } })

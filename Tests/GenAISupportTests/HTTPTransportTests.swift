@@ -291,7 +291,7 @@ struct HTTPTransportTests {
         }
         try #require(isStarted && server.waitForRequests(1))
         client.close()
-        let ended = try #require(result.wait(until: .now + .seconds(10)) { $0 })
+        let ended = try #require(result.wait(until: .now + .seconds(60)) { $0 })
         #expect(throws: HTTPFailure.cancelled) { try ended.get() }
     }
 
@@ -530,7 +530,7 @@ struct CancellationTests {
             sched_yield()
             if hasReturned.withLock({ $0 }) { isLate.withLock { $0 = true } }
         }) {
-            if round.isMultiple(of: 2) { _ = started.wait(until: .now + .seconds(10)) { $0 ? true : nil } }
+            if round.isMultiple(of: 2) { _ = started.wait(until: .now + .seconds(60)) { $0 ? true : nil } }
         }
         hasReturned.withLock { $0 = true }
         // The flag goes up before the actions run.

@@ -54,7 +54,7 @@ struct PolledServerTests {
             onReading: { [events, held, entered] reading in
                 let name = reading.server.engine ?? "-"
                 entered.mutate { $0.append(name) }
-                let _: Bool? = held.wait(until: .now + .seconds(10)) { $0.contains(name) ? nil : true }
+                let _: Bool? = held.wait(until: .now + .seconds(60)) { $0.contains(name) ? nil : true }
                 events.mutate { $0.append(.reading(name)) }
             },
             onWithdrawal: { [events] server in events.mutate { $0.append(.withdrawal(server.engine ?? "-")) } },
@@ -63,12 +63,12 @@ struct PolledServerTests {
     }
 
     private func waitForEvents(_ count: Int) -> [Event] {
-        events.wait(until: .now + .seconds(10)) { $0.count >= count ? $0 : nil } ?? events.read { $0 }
+        events.wait(until: .now + .seconds(60)) { $0.count >= count ? $0 : nil } ?? events.read { $0 }
     }
 
     /// Waits until the handler has been called for a reading of that name.
     private func waitForHandler(_ name: String) -> Bool {
-        entered.wait(until: .now + .seconds(10)) { $0.contains(name) ? true : nil } ?? false
+        entered.wait(until: .now + .seconds(60)) { $0.contains(name) ? true : nil } ?? false
     }
 
     private func nextPoll() {

@@ -20,7 +20,7 @@ struct RepeatingThreadTests {
     }
 
     private func waitForRuns(_ count: Int) -> Bool {
-        runs.wait(until: .now + .seconds(10)) { $0 >= count ? true : nil } ?? false
+        runs.wait(until: .now + .seconds(60)) { $0 >= count ? true : nil } ?? false
     }
 
     @Test("runs at once, then at each interval")
@@ -84,7 +84,7 @@ struct RepeatingThreadTests {
         let wasCancelled = Monitor(0)
         let thread = RepeatingThread(name: "busy-test", interval: .seconds(5), timeSource: time) { cancellation in
             runs.mutate { $0 += 1 }
-            let _: Bool? = isReleased.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+            let _: Bool? = isReleased.wait(until: .now + .seconds(60)) { $0 ? true : nil }
             if cancellation.isCancelled { wasCancelled.mutate { $0 += 1 } }
         }
         thread.start()
@@ -111,7 +111,7 @@ struct RepeatingThreadTests {
         }
         own.mutate { $0 = thread }
         thread.start()
-        #expect(result.wait(until: .now + .seconds(10)) { $0 } == false)
+        #expect(result.wait(until: .now + .seconds(60)) { $0 } == false)
         #expect(eventually { !thread.isRunning })
         own.mutate { $0 = nil }
     }
@@ -212,7 +212,7 @@ struct RepeatingThreadTests {
             size.mutate { [bytes] in $0 = bytes }
         }
         #expect(hasStarted)
-        let bytes: Int? = size.wait(until: .now + .seconds(10)) { $0 }
+        let bytes: Int? = size.wait(until: .now + .seconds(60)) { $0 }
         // A sanitizer adds what it needs for itself.
         #expect(bytes.map { $0 >= 512 << 10 && $0 < 2 << 20 } == true, "\(bytes ?? 0)")
     }

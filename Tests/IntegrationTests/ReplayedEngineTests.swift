@@ -129,11 +129,11 @@ private final class ReplayedEngine: Sendable {
                 return state.polls
             }
             // With the second request, the answer to the first has been recorded.
-            try #require(state.wait(until: .now + .seconds(10)) { $0.polls >= polls + 3 ? true : nil } == true)
+            try #require(state.wait(until: .now + .seconds(60)) { $0.polls >= polls + 3 ? true : nil } == true)
             state.mutate { $0.both = page + ($0.instrumentation?.prometheusText() ?? "") }
         }
         let scrapes = state.read { $0.scrapes }
-        try #require(state.wait(until: .now + .seconds(10)) { $0.scrapes >= scrapes + 3 ? true : nil } == true)
+        try #require(state.wait(until: .now + .seconds(60)) { $0.scrapes >= scrapes + 3 ? true : nil } == true)
         return Date().timeIntervalSince1970
     }
 

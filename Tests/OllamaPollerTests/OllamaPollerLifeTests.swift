@@ -91,7 +91,7 @@ struct OllamaPollerLifeTests {
         }
         poller.withLock { $0 = made }
         made.start()
-        let first: Bool? = results.wait(until: .now + .seconds(10)) { $0.first }
+        let first: Bool? = results.wait(until: .now + .seconds(60)) { $0.first }
         #expect(first == false)
         #expect(eventually { !made.isRunning })
         poller.withLock { $0 = nil }
@@ -106,10 +106,10 @@ struct OllamaPollerLifeTests {
         let poller = OllamaServerMetricsPoller(configuration, logLevel: nil) { _ in
             count.withLock { $0 += 1 }
             isBusy.mutate { $0 = true }
-            let _: Bool? = mayGo.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+            let _: Bool? = mayGo.wait(until: .now + .seconds(60)) { $0 ? true : nil }
         }
         poller.start()
-        let _: Bool? = isBusy.wait(until: .now + .seconds(10)) { $0 ? true : nil }
+        let _: Bool? = isBusy.wait(until: .now + .seconds(60)) { $0 ? true : nil }
         #expect(!poller.stop(timeout: .milliseconds(20)))
         #expect(poller.isRunning)
         poller.start()
@@ -205,7 +205,7 @@ struct OllamaPollerLifeTests {
             names.mutate { $0.append(name ?? "") }
         }
         poller.start()
-        let name: String? = names.wait(until: .now + .seconds(10)) { $0.first }
+        let name: String? = names.wait(until: .now + .seconds(60)) { $0.first }
         #expect(name == "genai-ollama\n")
         #expect(poller.stop())
     }

@@ -6,7 +6,7 @@ import GenAISupport
 /// Asks `condition` again and again until it holds, for at most `limit`.
 ///
 /// For facts of the operating system, such as the number of threads; where an event can be waited for, wait for that.
-package func eventually(within limit: Duration = .seconds(10), _ condition: () -> Bool) -> Bool {
+package func eventually(within limit: Duration = .seconds(60), _ condition: () -> Bool) -> Bool {
     let deadline = ContinuousClock.now + limit
     let never = Monitor(())
     while !condition() {

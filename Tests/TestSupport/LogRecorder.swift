@@ -22,8 +22,8 @@ package final class LogRecorder: Sendable {
         lines.filter { $0.level == level }.map(\.message)
     }
 
-    /// Waits up to ten seconds for a line that contains `text`.
+    /// Waits up to a minute for a line that contains `text`.
     package func waitForLine(containing text: String) -> LogEntry? {
-        recorded.wait(until: .now + .seconds(10)) { lines in lines.first { $0.message.contains(text) } }
+        recorded.wait(until: .now + .seconds(60)) { lines in lines.first { $0.message.contains(text) } }
     }
 }

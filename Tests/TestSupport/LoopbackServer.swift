@@ -94,7 +94,7 @@ package final class LoopbackServer: Sendable {
     package var openConnections: Int { state.read { $0.connections.count } }
 
     /// Waits up to `limit` until `count` requests have come in all.
-    package func waitForRequests(_ count: Int, limit: Duration = .seconds(10)) -> Bool {
+    package func waitForRequests(_ count: Int, limit: Duration = .seconds(60)) -> Bool {
         state.wait(until: .now + limit) { $0.requests.count >= count ? true : nil } ?? false
     }
 
@@ -107,7 +107,7 @@ package final class LoopbackServer: Sendable {
             return !state.isStopped
         }
         if first { TCPSocket.shutDown(listener) }
-        let _: Bool? = state.wait(until: .now + .seconds(10)) { $0.threads == 0 ? true : nil }
+        let _: Bool? = state.wait(until: .now + .seconds(60)) { $0.threads == 0 ? true : nil }
     }
 
     private func run(_ body: @escaping @Sendable () -> Void) {

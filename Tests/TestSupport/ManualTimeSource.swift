@@ -44,9 +44,9 @@ package final class ManualTimeSource: TimeSource {
 
     /// Waits until `count` threads wait for a moment that is still to come, so that advancing the clock will reach them.
     ///
-    /// - Returns: false if that has not happened within ten seconds of real time.
+    /// - Returns: false if that has not happened within a minute of real time.
     package func waitForSleepers(_ count: Int = 1) -> Bool {
-        state.wait(until: .now + .seconds(10)) { state in
+        state.wait(until: .now + .seconds(60)) { state in
             state.deadlines.values.count { $0 > state.now } >= count ? true : nil
         } ?? false
     }
