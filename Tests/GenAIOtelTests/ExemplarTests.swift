@@ -5,7 +5,7 @@ import Testing
 
 @testable import GenAIOtel
 
-@Suite("Exemplars")
+@Suite("Exemplars", .blocking)
 struct ExemplarTests {
     private let time = ManualTimeSource()
 

@@ -14,7 +14,7 @@ struct HeaderProviderTests {
 
     private func delivery(
         _ server: LoopbackServer,
-        timeout: Duration = .seconds(10),
+        timeout: Duration = .seconds(120),
         headers: [String: String] = [:],
         _ provider: @escaping @Sendable () async throws -> [String: String]
     ) throws -> Delivery {
@@ -29,7 +29,7 @@ struct HeaderProviderTests {
             log: recorder.log(),
             retryPolicy: RetryPolicy(firstDelay: .milliseconds(1))
         )
-        return Delivery(exporter, timeout: .seconds(60), timeSource: SystemTimeSource())
+        return Delivery(exporter, timeout: .seconds(240), timeSource: SystemTimeSource())
     }
 
     /// The number of this call.
@@ -40,7 +40,7 @@ struct HeaderProviderTests {
         }
     }
 
-    private func export(_ delivery: Delivery) -> Bool { delivery.export(snapshot, until: .now + .seconds(20)) }
+    private func export(_ delivery: Delivery) -> Bool { delivery.export(snapshot, until: .now + .seconds(240)) }
 
     @Test("it is asked before each export, not for repetitions, and its headers win in any case of their names")
     func asked() throws {
