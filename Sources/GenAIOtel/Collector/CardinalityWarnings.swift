@@ -26,7 +26,10 @@ struct CardinalityWarnings: Sendable {
             switch excess {
             case .models: ("models", "new ones share one point with otel.metric.overflow")
             case .requests:
-                ("kinds of requests (model, operation, error)", "new ones share one point with otel.metric.overflow")
+                (
+                    "kinds of requests (model, operation, own attributes, response model, error)",
+                    "new ones share one point with otel.metric.overflow"
+                )
             case .recorded:
                 ("polled servers, or models on one of them,", "new models share one point, new servers are left out")
             case .gpus: ("GPUs", "new ones are left out")

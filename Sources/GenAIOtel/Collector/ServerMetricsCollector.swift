@@ -263,9 +263,8 @@ public final class ServerMetricsCollector: Sendable {
     ///   - exemplarsAfter: the ``MetricSnapshot/moment`` of the snapshot before; nil for the newest exemplars.
     package func snapshot(time: UInt64? = nil, exemplarsAfter: UInt64? = nil) -> MetricSnapshot {
         let values = state.withLock { $0.values(at: nanoseconds()) }
-        let now = timeSource.now
-        shareHint.look(at: values.kvCacheUsage, now: now)
         let date = timeSource.unixNanoseconds
+        let now = timeSource.now
         let builder = SnapshotBuilder(
             values,
             startTime: startTime,
@@ -273,6 +272,8 @@ public final class ServerMetricsCollector: Sendable {
             exemplarsAfter: exemplarsAfter,
             dateOfZero: dateOfZero(date, at: values.moment)
         )
+        // Last, because it may call the application's log handler.
+        shareHint.look(at: values.kvCacheUsage, now: now)
         return builder.build(time: time ?? date)
     }
 

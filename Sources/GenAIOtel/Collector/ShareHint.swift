@@ -55,7 +55,7 @@ final class ShareHint: Sendable {
         }
         for model in found {
             log.info(
-                "KV-cache usage of \(quoted(model)) has not been above 1 % for \(Self.patience.inSeconds), nor 0: "
+                "KV-cache usage of \(quoted(model)) has not been above 1 % for \(Self.patience.inSeconds): "
                     + "setKVCacheUsage takes percent, so multiply a share by 100"
             )
         }

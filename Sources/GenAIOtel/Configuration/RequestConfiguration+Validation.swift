@@ -30,7 +30,7 @@ extension RequestConfiguration {
             let name = PrometheusTextEncoder.prometheusName(key)
             if key.isEmpty || reservedNames.contains(name) || reservedPrefixes.contains(where: name.hasPrefix) {
                 warnings.append(
-                    "requests.allowedAttributes has \(quoted(key)), which the package uses itself; it is not allowed"
+                    "requests.allowedAttributes has \(quoted(key)), which can't be a label of its own; it is not allowed"
                 )
                 return false
             }
@@ -55,7 +55,7 @@ extension RequestConfiguration {
                     "no name"
                 } else if limits.contains(where: { $0.map { $0 <= .zero } ?? false }) {
                     "a limit that is not more than 0"
-                } else if !known.insert(objective.name).inserted {
+                } else if !known.insert(Attribute.cut(objective.name)).inserted {
                     "the name of another one"
                 } else {
                     String?.none

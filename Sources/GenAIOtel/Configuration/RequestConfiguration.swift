@@ -14,7 +14,8 @@ import GenAISupport
 ///
 /// The closures are called on the thread that begins or ends a request, under no lock. They must be quick.
 public struct RequestConfiguration: Sendable {
-    /// Attribute `gen_ai.provider.name` of everything that is counted of tracked requests; nil for the name of the service.
+    /// Attribute `gen_ai.provider.name` of tracked requests' counters and histograms, but for `gen_ai.server.requests.good`;
+    /// nil for the name of the service.
     /// `GENAI_PROVIDER_NAME`, default nil.
     public var providerName: String?
 

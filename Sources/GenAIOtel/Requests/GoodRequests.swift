@@ -47,7 +47,7 @@ struct GoodRequests: Sendable {
         self.objectives = objectives
         limits = objectives.map(Limits.init)
         models = SeriesTable(limit: limit)
-        // Models that an objective names come first, so that they are never beyond the limit.
+        // Models that an objective names come first, so that they get a slot of their own if any does.
         for model in objectives.flatMap({ $0.models ?? [] }) { _ = position(of: Attribute.cut(model)) }
     }
 

@@ -15,8 +15,11 @@ struct RequestStore: Sendable {
         /// The application's own attributes: the values of the keys that are allowed, in their order.
         var own: [String] = []
 
-        // A model has few operations and attributes, so hashing its name is enough. Hashing is half of what a lookup costs.
-        func hash(into hasher: inout Hasher) { hasher.combine(model) }
+        // A model has few operations, which are not worth hashing, but it may have thousands of tenants.
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(model)
+            for value in own { hasher.combine(value) }
+        }
     }
 
     /// Where the figures of a request are.

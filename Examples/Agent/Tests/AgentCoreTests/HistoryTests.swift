@@ -30,6 +30,13 @@ struct HistoryTests {
         )
     }
 
+    @Test("a server may tell any number of requests")
+    func manyRequests() {
+        var history = History()
+        history.record(ModelReading(model: "m", requestsRunning: .max, requestsWaiting: 1), at: 0)
+        #expect(history.peakRequests == .max)
+    }
+
     @Test("a count that falls is a restart, and no negative rate")
     func restart() { #expect(history([1_000, 1_100, 40]).rate(\.outputTokens) == 70) }
 

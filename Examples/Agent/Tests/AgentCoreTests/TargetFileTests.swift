@@ -26,6 +26,13 @@ struct TargetFileTests {
         #expect(try TargetFile("").entries.isEmpty)
     }
 
+    @Test("what is named is shown the token, what was found is not")
+    func tokens() {
+        let settings = EngineSettings(environment: ["GENAI_SERVER_METRICS_TOKEN": "s3cret"])
+        #expect(settings.targets("http://a:1").map(\.bearerToken) == ["s3cret"])
+        #expect(settings.found(at: "http://a:1").map(\.bearerToken) == [nil])
+    }
+
     @Test("what is no URL is left out, without its text: it may hold a password")
     func unusableLines() throws {
         let file = try TargetFile("ftp://me:s3cret@h\nhttp://a:1 http://b:2\nhttp://a:1,b:2\nhttp://gpu-1:8000\n")

@@ -90,11 +90,11 @@ struct WatchStateTests {
     func json() {
         var state = WatchState()
         var reading = reading(running: 2)
-        reading.models[0].model = "a\u{1B}[2J/b"
+        reading.models[0].model = "a\u{1B}[2J/b\u{9B}31m\u{202E}"
         reading.models[0].requestsWaiting = nil
         state.record(reading, at: 0)
         let text = state.view.json
-        #expect(text.contains(#""model":"a\u001b[2J/b""#) && text.contains(#""running":2"#))
+        #expect(text.contains(#""model":"a\u001b[2J/b\u009b31m\u202e""#) && text.contains(#""running":2"#))
         #expect(!text.contains("waiting") && !text.contains("\n"))
     }
 }

@@ -37,7 +37,7 @@ final class Targets: Sendable {
         let new = await withTaskGroup(of: Int?.self) { group in
             for candidate in open {
                 group.addTask {
-                    guard let target = settings.targets(candidate.url).first else { return nil }
+                    guard let target = settings.found(at: candidate.url).first else { return nil }
                     let check = await target.check()
                     return check.reading.isUp && check.reading.server.engine != nil ? candidate.port : nil
                 }

@@ -20,6 +20,15 @@ struct EngineSettings: Sendable {
         }
     }
 
+    /// What was found at a place and named by nobody. It may be anybody's, so it is not shown the token.
+    func found(at url: String) -> [EngineTarget] {
+        targets(url).map { target in
+            var target = target
+            target.bearerToken = nil
+            return target
+        }
+    }
+
     /// The targets of a file.
     func targets(of file: TargetFile) -> [EngineTarget] {
         file.entries.flatMap { targets($0.url, attributes: $0.attributes) }

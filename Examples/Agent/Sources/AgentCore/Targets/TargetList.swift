@@ -58,7 +58,7 @@ struct TargetList: Sendable {
         return candidates.filter { !known.contains($0.port) }
     }
 
-    func target(ofPort port: Int) -> [EngineTarget] { settings.targets("http://localhost:\(port)") }
+    func target(ofPort port: Int) -> [EngineTarget] { settings.found(at: "http://localhost:\(port)") }
 
     mutating func read(_ file: TargetFile) { ofFile = settings.targets(of: file) }
 

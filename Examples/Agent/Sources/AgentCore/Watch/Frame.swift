@@ -346,7 +346,8 @@ enum Sparkline {
 }
 
 extension Int {
-    fileprivate func clampedSum(_ other: Int) -> Int {
+    /// Servers may tell any number.
+    func clampedSum(_ other: Int) -> Int {
         let (sum, isTooLarge) = addingReportingOverflow(other)
         return isTooLarge ? .max : sum
     }

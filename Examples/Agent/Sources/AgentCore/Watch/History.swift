@@ -33,7 +33,7 @@ struct History: Sendable {
 
     /// The most requests that ran and waited at one time.
     var peakRequests: Int {
-        samples.map { ($0.model.requestsRunning ?? 0) + ($0.model.requestsWaiting ?? 0) }.max() ?? 0
+        samples.map { ($0.model.requestsRunning ?? 0).clampedSum($0.model.requestsWaiting ?? 0) }.max() ?? 0
     }
 
     /// What was counted per second over the last seconds; nil with fewer than two readings.

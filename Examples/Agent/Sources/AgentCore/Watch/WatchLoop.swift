@@ -216,11 +216,21 @@ struct WatchScreen: Equatable {
 }
 
 extension MachineView {
-    /// One line. Names are escaped as JSON escapes them.
+    /// One line. Names are escaped as JSON escapes them, and so is what terminals act on.
     var json: String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        let text = (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        return text.unicodeScalars.reduce(into: "") { result, scalar in
+            if scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format {
+                // The 1 in front keeps the zeros.
+                for unit in String(scalar).utf16 {
+                    result += "\\u" + String(0x1_0000 + UInt32(unit), radix: 16).suffix(4)
+                }
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+        }
     }
 }

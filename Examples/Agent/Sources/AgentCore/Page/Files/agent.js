@@ -232,6 +232,8 @@ function showScrape(scrape) {
 /** The newest values; null if the agent does not answer, "locked" if it wants a token. */
 async function read() {
   const token = sessionStorage.getItem("token");
+  // What no header can hold is no token.
+  if (token && !/^[!-~]+$/.test(token)) return "locked";
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
   try {
     const answer = await fetch("metrics", { headers, cache: "no-store", signal: AbortSignal.timeout(timeoutMilliseconds) });
