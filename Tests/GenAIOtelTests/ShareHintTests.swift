@@ -29,7 +29,7 @@ struct ShareHintTests {
         #expect(recorder.lines.isEmpty)
         export(metrics, [0.6])
         let hint =
-            "KV-cache usage of \"m\" has not been above 1 % for 600 s, nor 0: setKVCacheUsage takes percent, so multiply "
+            "KV-cache usage of \"m\" has not been above 1 % for 600 s: setKVCacheUsage takes percent, so multiply "
             + "a share by 100"
         #expect(recorder.lines(.info) == [hint])
         export(metrics, [Double](repeating: 0.5, count: 30))

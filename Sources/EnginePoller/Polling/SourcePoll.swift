@@ -84,7 +84,8 @@ final class SourceRead: Sendable {
     init(_ source: any ServerMetricsSource) {
         let state = Monitor(State())
         self.state = state
-        task = Task.detached {
+        // On Linux each priority has threads of its own: a host that keeps those of the default one busy does not delay this.
+        task = Task.detached(priority: .utility) {
             let result: Result<ServerReading, Failure>
             do { result = .success(try await source.read()) } catch { result = .failure(.thrown(error)) }
             state.mutate { state in
