@@ -160,8 +160,12 @@ struct InstrumentationTests {
         for endpoint in [RefusedPort.url, hanging.url, dripping.url] {
             let instrumentation = instrument(configuration(endpoint: endpoint))
             let start = ContinuousClock.now
-            #expect(!instrumentation.forceFlush(timeout: .milliseconds(100)))
-            #expect(!instrumentation.shutdown(timeout: .milliseconds(200)))
+            let results = [
+                instrumentation.forceFlush(timeout: .milliseconds(100)),
+                instrumentation.shutdown(timeout: .milliseconds(200)),
+            ]
+            // Who drips has said 200, which is a delivery if it was heard in time.
+            #expect(endpoint == dripping.url || results == [false, false])
             // The bound is generous: it tells a timeout that holds from one that does not (10 seconds here).
             #expect(start.duration(to: .now) < .seconds(8))
             #expect(eventually { exportThreads() == 0 })
