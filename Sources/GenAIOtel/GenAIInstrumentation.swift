@@ -15,7 +15,6 @@ public final class GenAIInstrumentation: Sendable {
 
     private let exporter: PeriodicExporter?
     private let prometheusEncoder: PrometheusTextEncoder
-    private let openMetricsEncoder: PrometheusTextEncoder
     private let ollama: OllamaServerMetricsPoller?
     private let engines: EngineServerMetricsPoller?
     private let gpus: GPUMetricsPoller?
@@ -65,7 +64,6 @@ public final class GenAIInstrumentation: Sendable {
         self.onShutdown = onShutdown
         serverMetrics = collector
         prometheusEncoder = PrometheusTextEncoder(resource: resource)
-        openMetricsEncoder = PrometheusTextEncoder(resource: resource, format: .openMetrics)
         exporter =
             exporters.isEmpty
             ? nil
@@ -156,7 +154,7 @@ public final class GenAIInstrumentation: Sendable {
     /// names `application/openmetrics-text`. Prometheus stores exemplars with `--enable-feature=exemplar-storage`.
     /// Thread-safe.
     public func openMetricsText() -> String {
-        openMetricsEncoder.encode(serverMetrics.snapshot())
+        prometheusEncoder.encode(serverMetrics.snapshot(), as: .openMetrics)
     }
 
     /// Exports the current values now and waits until they are delivered.

@@ -153,8 +153,9 @@ struct ExemplarTests {
         let metrics = metrics()
         serve(metrics, Self.trace(1), .milliseconds(40))
         serve(metrics, Self.trace(2), .seconds(100))
-        let text = PrometheusTextEncoder(resource: Resource([:]), format: .openMetrics).encode(
-            metrics.snapshot(time: 1_700_000_100_040_000_000)
+        let text = PrometheusTextEncoder(resource: Resource([:])).encode(
+            metrics.snapshot(time: 1_700_000_100_040_000_000),
+            as: .openMetrics
         )
         let lines = text.split(separator: "\n").filter { $0.contains("duration_seconds_bucket") }
         let ids = (1...2).map { "# {trace_id=\"\(Self.trace($0).traceID)\",span_id=\"\(Self.trace($0).spanID)\"}" }
@@ -187,7 +188,7 @@ struct OpenMetricsTests {
             ]
         )
         let resource = Resource(["service.name": .string("s")])
-        let text = PrometheusTextEncoder(resource: resource, format: .openMetrics).encode(snapshot)
+        let text = PrometheusTextEncoder(resource: resource).encode(snapshot, as: .openMetrics)
         #expect(
             text == #"""
                 # HELP target Attributes of the process that reports these metrics

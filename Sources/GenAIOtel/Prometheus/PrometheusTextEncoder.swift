@@ -7,27 +7,23 @@
 package struct PrometheusTextEncoder: Sendable {
     package enum Format: Sendable { case prometheus, openMetrics }
 
-    /// The resource, which does not change, is encoded once.
+    /// The sample of the resource, which does not change, is encoded once.
     private let targetInfo: [UInt8]
-    private let format: Format
 
-    package init(resource: Resource, format: Format = .prometheus) {
-        self.format = format
+    package init(resource: Resource) {
         let attributes = Self.merged(resource.attributes)
-        targetInfo = TextWriter.bytes(capacity: 4_096) { writer in
+        targetInfo = TextWriter.bytes(capacity: 4_096) { $0.sample("target_info", NumberPoint(attributes, .int(1))) }
+    }
+
+    /// The text, each line ended by a line feed.
+    package func encode(_ snapshot: MetricSnapshot, as format: Format = .prometheus) -> String {
+        let size = snapshot.metrics.reduce(targetInfo.count + 256) { $0 + Self.estimatedSize($1) }
+        return TextWriter.string(capacity: size) { writer in
             let help = "Attributes of the process that reports these metrics"
             switch format {
             case .prometheus: writer.header("target_info", type: "gauge", help: help, format)
             case .openMetrics: writer.header("target", type: "info", help: help, format)
             }
-            writer.sample("target_info", NumberPoint(attributes, .int(1)))
-        }
-    }
-
-    /// The text, each line ended by a line feed.
-    package func encode(_ snapshot: MetricSnapshot) -> String {
-        let size = snapshot.metrics.reduce(targetInfo.count) { $0 + Self.estimatedSize($1) }
-        return TextWriter.string(capacity: size) { writer in
             writer.append(targetInfo)
             writer.list(snapshot.metrics, separator: "") { $0.metric($1, format) }
             if format == .openMetrics { writer.append("# EOF\n") }
