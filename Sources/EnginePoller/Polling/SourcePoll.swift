@@ -84,8 +84,7 @@ final class SourceRead: Sendable {
     init(_ source: any ServerMetricsSource) {
         let state = Monitor(State())
         self.state = state
-        // On Linux each priority has threads of its own: a host that keeps those of the default one busy does not delay this.
-        task = Task.detached(priority: .utility) {
+        task = ApplicationTask.start {
             let result: Result<ServerReading, Failure>
             do { result = .success(try await source.read()) } catch { result = .failure(.thrown(error)) }
             state.mutate { state in

@@ -64,8 +64,7 @@ final class HeaderSource: Sendable {
     private func begin() -> Call {
         let call = Call()
         running.withLock { $0 = call }
-        // On Linux each priority has threads of its own: a host that keeps those of the default one busy does not delay this.
-        let task = Task.detached(priority: .utility) { [provider, running] in
+        let task = ApplicationTask.start { [provider, running] in
             let outcome: Outcome
             do {
                 outcome = .success(try await provider())
