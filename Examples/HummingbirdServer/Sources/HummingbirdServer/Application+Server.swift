@@ -45,12 +45,7 @@ extension ServerApplication {
                 body: ResponseBody(byteBuffer: ByteBuffer(string: text))
             )
         }
-        for file in PageFile.all {
-            router.get(RouterPath(file.path)) { _, _ in
-                let body = ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes))
-                return Response(status: .ok, headers: file.headers, body: body)
-            }
-        }
+        router.addPage(PageFile.all)
         self.init(
             router: router,
             configuration: ApplicationConfiguration(address: .hostname(options.host, port: options.port)),

@@ -38,9 +38,4 @@ public struct PageFile: Sendable {
         script("chart.js", PackageResources.chart_js),
         PageFile(path: "/icon.svg", contentType: "image/svg+xml", bytes: PackageResources.icon_svg),
     ]
-
-    /// The value of `Content-Security-Policy`: a page may load its own files and ask its own server, and nothing else.
-    public static let contentSecurityPolicy =
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

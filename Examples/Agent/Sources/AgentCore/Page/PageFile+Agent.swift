@@ -1,6 +1,5 @@
 // The files of the live page.
 
-import Hummingbird
 import LivePage
 
 extension PageFile {
@@ -11,11 +10,4 @@ extension PageFile {
             script("agent.js", PackageResources.agent_js),
             script("view.js", PackageResources.view_js),
         ]
-
-    var headers: HTTPFields {
-        var headers: HTTPFields = [.contentType: contentType, .cacheControl: "no-cache"]
-        headers[.contentSecurityPolicy] = Self.contentSecurityPolicy
-        headers[.xContentTypeOptions] = "nosniff"
-        return headers
-    }
 }

@@ -40,12 +40,7 @@ extension AgentServer {
             return Self.text(text, type: format.contentType)
         }
         // No secret in them: whoever gets here reads nothing without the token.
-        for file in PageFile.all {
-            router.get(RouterPath(file.path)) { _, _ in
-                let body = ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes))
-                return Response(status: .ok, headers: file.headers, body: body)
-            }
-        }
+        router.addPage(PageFile.all)
         self.init(
             router: router,
             configuration: ApplicationConfiguration(address: .hostname(address.host, port: address.port)),

@@ -1,6 +1,5 @@
 // The files of the live page.
 
-import Hummingbird
 import LivePage
 
 extension PageFile {
@@ -10,11 +9,4 @@ extension PageFile {
             script("page.js", PackageResources.page_js),
             script("history.js", PackageResources.history_js),
         ]
-
-    var headers: HTTPFields {
-        var headers: HTTPFields = [.contentType: contentType, .cacheControl: "no-cache"]
-        headers[.contentSecurityPolicy] = Self.contentSecurityPolicy
-        headers[.xContentTypeOptions] = "nosniff"
-        return headers
-    }
 }
