@@ -48,10 +48,7 @@ struct SnapshotBuilder {
         points[.requestsRunning] = [NumberPoint([], .int(values.requestsRunning))]
         points[.requestsWaiting] = [NumberPoint([], .int(values.requestsWaiting))]
         points[.requestsMax] = values.requestsMax.map { [NumberPoint([], .int($0))] } ?? []
-        addRequests(
-            to: &points,
-            exemplars: ExemplarTable.Interval(start: exemplarsAfter, endDate: time, dateOfZero: dateOfZero)
-        )
+        addRequests(to: &points, exemplars: ExemplarTable.Interval(start: exemplarsAfter, dateOfZero: dateOfZero))
         var paused = PointTable()
         for server in values.servers {
             points.add(server, at: now, time)

@@ -13,14 +13,12 @@ struct ExemplarTable: Sendable {
     struct Interval {
         /// Its beginning, exclusive, on the collector's clock; nil for that of the process.
         var start: UInt64?
-        /// Its end, in nanoseconds since 1970.
-        var endDate: UInt64
         /// The date when the collector's clock stood at 0.
         var dateOfZero: UInt64
 
         func contains(_ time: UInt64) -> Bool { start.map { $0 < time } ?? true }
 
-        func date(of time: UInt64) -> UInt64 { min(dateOfZero &+ time, endDate) }
+        func date(of time: UInt64) -> UInt64 { dateOfZero &+ time }
     }
 
     private struct Slot {

@@ -33,7 +33,7 @@ struct GoodRequests: Sendable {
     struct Values: Sendable {
         fileprivate var objectives: [RequestObjective]
         fileprivate var models: PagedArray<[Attribute]>
-        fileprivate var counts: PagedArray<TokenCounts.Sum>
+        fileprivate var counts: PagedArray<OptionalSum>
     }
 
     private let objectives: [RequestObjective]
@@ -41,14 +41,15 @@ struct GoodRequests: Sendable {
     private var models: SeriesTable<String, Void>
     /// Number of good requests: those of a model stand together, in the order of the objectives. They begin with the first
     /// request that ends, whatever its end, as does the count of all requests: so that the rates of both begin together.
-    private var counts = PagedArray<TokenCounts.Sum>()
+    private var counts = PagedArray<OptionalSum>()
 
     init(_ objectives: [RequestObjective], limit: Int) {
         self.objectives = objectives
         limits = objectives.map(Limits.init)
-        models = SeriesTable(limit: limit)
-        // Models that an objective names come first, so that they get a slot of their own if any does.
-        for model in objectives.flatMap({ $0.models ?? [] }) { _ = position(of: Attribute.cut(model)) }
+        // Models that an objective names have slots of their own, beside those of the limit.
+        let named = Set(objectives.flatMap { $0.models ?? [] }.map(Attribute.cut))
+        models = SeriesTable(limit: limit.addingAsCount(named.count))
+        for model in named { _ = position(of: model) }
     }
 
     var values: Values { Values(objectives: objectives, models: models.series.attributes, counts: counts) }
@@ -59,7 +60,7 @@ struct GoodRequests: Sendable {
         let position = models.position(of: model, initial: ()) { model in
             model.isEmpty ? [] : [Attribute("gen_ai.request.model", .string(model))]
         }
-        while counts.count < (position + 1) * objectives.count { counts.append(TokenCounts.Sum()) }
+        while counts.count < (position + 1) * objectives.count { counts.append(OptionalSum()) }
         return position
     }
 

@@ -6,8 +6,8 @@
 /// HistogramReading(bounds: [0.1, 1], bucketCounts: [7, 2, 0], sum: 1.9)
 /// ```
 public struct HistogramReading: Sendable, Hashable {
-    /// The upper bounds of all buckets but the last, each inclusive, finite and higher than the one before; in seconds for
-    /// durations.
+    /// The upper bounds of all buckets but the last, each inclusive, finite, 0 or more, and higher than the one before; in
+    /// seconds for durations.
     public var bounds: [Double]
     /// How many values fell into each bucket: one more than there are bounds, and not cumulative as in Prometheus' text.
     public var bucketCounts: [UInt64]
@@ -27,7 +27,8 @@ public struct HistogramReading: Sendable, Hashable {
     /// Whether the parts fit together.
     package var isValid: Bool {
         let rises = zip(bounds, bounds.dropFirst()).allSatisfy { $0 < $1 }
-        return rises && bounds.allSatisfy(\.isFinite) && bucketCounts.count == bounds.count + 1 && sum.isFinite
+        return rises && bounds.allSatisfy { $0 >= 0 && $0.isFinite }
+            && bucketCounts.count == bounds.count + 1 && sum.isFinite
     }
 }
 
