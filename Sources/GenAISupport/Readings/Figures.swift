@@ -1,27 +1,33 @@
-// The figures of one server or one model: the ones that it tells, by their row of the table.
+// The figures that one server or one model reports, by their rows of the table.
 
-/// A histogram that a server keeps by itself, as it stands at one moment.
+/// A histogram that a server keeps, as it stands at one moment. A value: safe to pass between threads.
 ///
 /// ```swift
-/// HistogramReading(bounds: [0.1, 1], bucketCounts: [7, 2, 0], sum: 1.9)
+/// // 7 values up to 0.1 s, 2 up to 1 s, none above; 1.9 s in all.
+/// let durations = HistogramReading(bounds: [0.1, 1], bucketCounts: [7, 2, 0], sum: 1.9)
 /// ```
 public struct HistogramReading: Sendable, Hashable {
-    /// The upper bounds of all buckets but the last, each inclusive, finite and higher than the one before; in seconds for
-    /// durations.
+    /// The upper bounds of all buckets but the last, each inclusive, finite and higher than the one before. Durations are in
+    /// seconds.
     public var bounds: [Double]
-    /// How many values fell into each bucket: one more than there are bounds, and not cumulative as in Prometheus' text.
+    /// The number of values in each bucket: one more entry than there are bounds. Not cumulative, unlike in Prometheus' text.
     public var bucketCounts: [UInt64]
-    /// The sum of all values.
+    /// The sum of all values, finite.
     public var sum: Double
 
-    /// Makes a histogram; one whose parts do not fit together is left out when it is recorded.
+    /// Makes a histogram. Nothing is checked here: one whose parts do not fit together is left out when it is recorded.
+    ///
+    /// - Parameters:
+    ///   - bounds: the upper bounds of all buckets but the last, finite and ascending; in seconds for durations.
+    ///   - bucketCounts: the number of values in each bucket, not cumulative: one more entry than `bounds` has.
+    ///   - sum: the sum of all values, finite.
     public init(bounds: [Double], bucketCounts: [UInt64], sum: Double) {
         self.bounds = bounds
         self.bucketCounts = bucketCounts
         self.sum = sum
     }
 
-    /// Number of values, in all buckets.
+    /// The number of values in all buckets, at most `UInt64.max`.
     public var count: UInt64 { bucketCounts.reduce(0) { $0.addingSaturated($1) } }
 
     /// Whether the parts fit together.
