@@ -138,12 +138,12 @@ public final class GPUMetricsPoller: Sendable {
     }
 }
 
-/// What was reported of the GPUs. Several runs may report at once: one that was told to stop may still be in a handler.
+/// The GPUs that were reported. Several runs may report at once: one that was told to stop may still be in a handler.
 private final class GPUReports: Sendable {
     private struct State: Sendable {
-        /// The GPUs of the last look, by their ids.
+        /// The GPUs of the last reading, by their ids.
         var present: [String: GPUReading] = [:]
-        /// Those that are missed.
+        /// The GPUs that were there earlier and are missing now.
         var missing: [String: GPUReading] = [:]
         var hasFoundAny = false
     }
@@ -191,7 +191,7 @@ private final class GPUReports: Sendable {
         for id in readings.keys where present[id] == nil { onWithdrawal(id) }
     }
 
-    /// While nothing is known, no GPU is there; none is said to be lost.
+    /// Withdraws all GPUs while they can't be read. None is logged as lost.
     func withdrawAll(_ cancellation: Cancellation) {
         let gone = state.withLock { state in
             guard !cancellation.isCancelled else { return [String]() }
@@ -203,7 +203,7 @@ private final class GPUReports: Sendable {
 
     private func tell(isFirst: Bool, _ scan: GPUReader.Scan, gone: [GPUReading], back: [GPUReading]) {
         if isFirst { log.info("Found \(list(scan.readings))") }
-        // Slices are made and removed by people.
+        // A slice that is gone is no failure: administrators make and remove slices.
         let slices = gone.filter { $0.parent != nil && scan.losses[$0.id] == nil }
         if !slices.isEmpty { log.info("Gone: \(list(slices))") }
         let lost = gone.filter { gpu in !slices.contains { $0.id == gpu.id } }

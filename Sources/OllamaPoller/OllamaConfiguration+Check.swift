@@ -1,4 +1,4 @@
-// Asks an Ollama once, without a poller.
+// Asks Ollama once, without a poller.
 
 import Foundation
 import GPUPoller
@@ -6,8 +6,8 @@ import GPUPoller
 extension OllamaConfiguration {
     /// Asks Ollama once, as a poll would, and asks for its version too.
     ///
-    /// It takes some seconds at most, longest where the GPU memory has to be detected. It runs on a thread of its own, so it
-    /// blocks no thread of the task's executor.
+    /// It takes four seconds at most, and up to eight more where the GPU memory has to be detected. It runs on a thread of its
+    /// own, so it blocks no thread of the task's executor.
     ///
     /// ```swift
     /// let check = await OllamaConfiguration().check()

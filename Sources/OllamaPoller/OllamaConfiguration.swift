@@ -24,7 +24,7 @@ public struct OllamaConfiguration: Sendable {
         }
     }
 
-    /// What the URL was set by, for log lines.
+    /// The name of the setting that holds the URL, for log lines.
     private(set) var urlName = "OLLAMA_BASE_URL"
 
     /// Whether the environment or code sets the URL. Otherwise an Ollama that never answers is not reported.
@@ -99,7 +99,8 @@ public struct OllamaConfiguration: Sendable {
     /// A pebibyte, in GiB.
     static let largestVRAM = 1_048_576.0
 
-    /// The server's own URL. Applications that share the variable name the path of one of its interfaces.
+    /// The server's own URL, without the path of an interface. Other applications, which read the same variable, may need `/v1`
+    /// or `/api` at its end.
     private static func serverURL(_ endpoint: HTTPEndpoint) -> URL {
         var path = endpoint.path[...]
         for suffix in ["/", "/v1", "/api", "/"] {

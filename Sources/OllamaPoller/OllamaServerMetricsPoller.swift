@@ -29,7 +29,7 @@ public final class OllamaServerMetricsPoller: Sendable {
     private let log: Log
     /// Nil if the URL or the certificate file is unusable.
     private let server: PolledServer?
-    /// What is still to be logged about the configuration: nothing after the first start.
+    /// The lines about the configuration that are not logged yet: none after the first start.
     private let notes: Locked<[OllamaTarget.Note]>
 
     /// Makes a poller that does nothing before ``start()``.

@@ -37,7 +37,7 @@ public final class ServerMetricsCollector: Sendable {
         var totalRunning: Int { requestsRunning.addingAsCount(requests.running) }
         var totalWaiting: Int { requestsWaiting.addingAsCount(requests.waiting) }
 
-        /// What a snapshot needs: references and numbers.
+        /// The values that a snapshot needs: references and numbers.
         func values(at moment: UInt64) -> CollectorValues {
             CollectorValues(
                 kvCacheUsage: kvCacheUsage.series,

@@ -2,7 +2,7 @@
 
 import GenAISupport
 
-/// Sums of tokens, each absent until a request tells something of it.
+/// Sums of tokens, each absent until a request reports such tokens.
 struct TokenCounts: Sendable {
     /// A number that never falls.
     struct Sum: Sendable {
@@ -29,7 +29,7 @@ struct TokenCounts: Sendable {
         prefixCacheHits.add(min(cached, tokens))
     }
 
-    /// The figures that they are reported as.
+    /// The sums by the figure under which they are reported.
     var figures: KeyValuePairs<Figure, Sum> {
         [
             .inputTokens: input, .outputTokens: output, .prefixCacheQueries: prefixCacheQueries,

@@ -41,12 +41,12 @@ public struct HistogramReading: Sendable, Hashable {
 package enum FigureValue: Sendable, Equatable {
     case int(Int)
     case double(Double)
-    // Indirect: histograms are few, and every other value would have their size.
+    // Indirect: otherwise every value would have the size of a histogram, and there are few histograms.
     indirect case histogram(HistogramReading)
 }
 
 extension FigureValue {
-    /// The value in the range of its row; nil if it means nothing.
+    /// The value, clamped to the range of its kind; nil if it means nothing.
     package func clamped(_ kind: Figure.Kind) -> FigureValue? {
         switch (self, kind) {
         case (.double(let number), .percentage): number.asPercentage.map { .double($0) }
@@ -90,14 +90,15 @@ extension HistogramReading {
     }
 }
 
-/// Values by figure; a figure that is not told has none.
+/// Values by figure. A figure that is not reported has none.
 package struct Figures: Sendable, Equatable {
     package struct Element: Sendable, Equatable {
         package var figure: Figure
         package var value: FigureValue
     }
 
-    /// In the order of the table. A list, because a server tells few of the figures, and may list tens of thousands of models.
+    /// In the order of the table. A list and not an array of all figures, because a server reports few of them, for possibly
+    /// tens of thousands of models.
     package private(set) var elements: [Element] = []
 
     package init() {}
@@ -118,7 +119,7 @@ package struct Figures: Sendable, Equatable {
         }
     }
 
-    /// The figures with each value put through `change`; those for which it gives nil are left out.
+    /// The figures with each value replaced by the result of `change`. Those with a nil result are left out.
     package func compactMap(_ change: (Figure, FigureValue) -> FigureValue?) -> Figures {
         var result = self
         result.elements = elements.compactMap { element in
@@ -127,7 +128,7 @@ package struct Figures: Sendable, Equatable {
         return result
     }
 
-    /// The figures in the ranges of their rows.
+    /// The figures, clamped to their ranges.
     package var clamped: Figures { compactMap { figure, value in value.clamped(figure.row.kind) } }
 
     /// The sums and histograms.
@@ -136,7 +137,7 @@ package struct Figures: Sendable, Equatable {
     /// The gauges.
     package var withoutCounters: Figures { compactMap { figure, value in figure.row.kind.isCounter ? nil : value } }
 
-    /// What a model that is gone reports.
+    /// The figures that a model reports after it is gone.
     package var zeroed: Figures {
         compactMap { figure, value in
             switch value {
@@ -147,8 +148,8 @@ package struct Figures: Sendable, Equatable {
         }
     }
 
-    /// The figures of two replicas as one. Histograms that can't be added up become one that is not valid, so that
-    /// ``clamped`` leaves it out, whatever else is merged.
+    /// The figures of two replicas as one. Histograms that can't be added up become an invalid one. It stays invalid when more
+    /// replicas are merged, and ``clamped`` leaves it out.
     package func merged(with other: Figures) -> Figures {
         var result = self
         for element in other.elements {
@@ -161,7 +162,7 @@ package struct Figures: Sendable, Equatable {
         return result
     }
 
-    /// These figures, and of the other ones those that are missing here.
+    /// These figures, and the other ones where a figure is missing here.
     package func completed(with other: Figures) -> Figures {
         var result = self
         for element in other.elements where result[element.figure] == nil { result[element.figure] = element.value }

@@ -4,8 +4,8 @@ import Foundation
 
 /// Which server a reading is from. Its parts become the attributes of every point, so no two servers may have the same.
 ///
-/// When a reading is recorded, texts are cut to 256 bytes of UTF-8 and empty ones are left out. A value: safe to pass between
-/// threads.
+/// When a reading is recorded, texts are cut to 256 bytes of UTF-8, and empty attributes are left out. A value: safe to pass
+/// between threads.
 ///
 /// ```swift
 /// let server = ServerIdentity(engine: "mine", address: "gpu-1", port: 8000, attributes: ["zone": "eu-1"])
@@ -144,7 +144,7 @@ public struct ModelReading: Sendable, Equatable {
     /// Attribute `model`, and `gen_ai.request.model` of what is counted. Nil if the server does not tell.
     public var model: String?
     package var figures = Figures()
-    /// What each replica of the model counts, if the server tells them apart. The counters of ``figures`` are their sum.
+    /// The counters of each replica, if the server tells replicas apart. The counters of ``figures`` are their sum.
     ///
     /// The sum alone would not show that one replica restarts while others go on.
     package var replicas: [ReplicaCounters] = []
@@ -294,7 +294,7 @@ public struct ModelReading: Sendable, Equatable {
     }
 }
 
-/// What one replica of a model counts.
+/// The counters of one replica of a model.
 package struct ReplicaCounters: Sendable, Equatable {
     /// Tells the replica from others of the model; the same in each poll.
     package var name: String
