@@ -59,6 +59,9 @@ def lacks(symbol):
     returned = "".join(part["spelling"] for part in signature.get("returns", []))
     if kind(symbol) != "swift.init" and returned not in ("", "()", "Void") and "- Returns: " not in text:
         yield "does not say what it returns"
+    words = {part["spelling"] for part in symbol["declarationFragments"] if part["kind"] == "keyword"}
+    if words & {"throws", "rethrows"} and "- Throws: " not in text:
+        yield "does not say what it throws"
 
 
 def missing_in_catalog(module, graph):
