@@ -159,7 +159,7 @@ public final class ServerMetricsCollector: Sendable {
     // MARK: Requests
 
     /// Sets the number of requests that are being executed (`gen_ai.server.requests.running`), for servers that count them
-    /// themselves. Tracked requests are counted by themselves and come on top.
+    /// themselves. Tracked requests are counted automatically, and both numbers are added up.
     ///
     /// ```swift
     /// let batch = ["first prompt", "second prompt"]
@@ -170,7 +170,7 @@ public final class ServerMetricsCollector: Sendable {
     public func setRequestsRunning(_ count: Int) { state.withLock { $0.requestsRunning = max(count, 0) } }
 
     /// Sets the number of requests that wait in the queue (`gen_ai.server.requests.waiting`), for servers that count them
-    /// themselves. Tracked requests are counted by themselves and come on top.
+    /// themselves. Tracked requests are counted automatically, and both numbers are added up.
     ///
     /// ```swift
     /// let queue = ["first prompt", "second prompt"]
