@@ -29,7 +29,7 @@ final class SourcePoll: ServerPoll {
         guard let read = beginRead() else { return down(server, "its last read has not returned yet") }
         switch read.wait(until: .now + timeout, cancellation) {
         case .success(var reading):
-            // A reading with another identity could not be withdrawn when the server is down.
+            // Readings always get the source's own identity: another one could not be withdrawn when the server is down.
             reading.server = server
             failures.succeeded("\(Self.name(server)) can be read again")
             return reading

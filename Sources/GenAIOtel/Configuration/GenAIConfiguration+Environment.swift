@@ -6,9 +6,15 @@ import GPUPoller
 import OllamaPoller
 
 extension GenAIConfiguration {
-    /// Reads the settings from the environment. Never fails: see ``warnings``.
+    /// Reads the settings from the environment. Never fails: an unusable value is replaced by its default, with an entry in
+    /// ``warnings``.
     ///
-    /// - Parameter environment: variables by name; by default those of this process.
+    /// ```swift
+    /// let fromTheProcess = GenAIConfiguration()
+    /// let fixed = GenAIConfiguration(environment: ["OTEL_SERVICE_NAME": "chat"])
+    /// ```
+    ///
+    /// - Parameter environment: variables by name; by default those of this process. An empty value counts as unset.
     public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         var reader = EnvironmentReader(environment)
         isDisabled = reader.setting(false) { $0.boolean("OTEL_SDK_DISABLED") }
@@ -78,7 +84,8 @@ extension OTLPConfiguration {
     static let defaultTimeout: Duration = .seconds(10)
     static let defaultEndpoint = URL(string: "http://localhost:4318/v1/metrics")!
 
-    /// Reads the settings from the environment. Never fails: a value that can't be used is ignored.
+    /// Reads the settings from the environment. Never fails: an unusable value is ignored.
+    ///
     /// ``GenAIConfiguration/init(environment:)`` reads these settings too, and keeps the warnings.
     ///
     /// - Parameter environment: variables by name; by default those of this process.
@@ -171,7 +178,7 @@ extension EnvironmentReader {
         return nil
     }
 
-    /// An OTLP setting: its form for metrics, then its general form.
+    /// An OTLP setting: the variable for metrics wins over the general one.
     fileprivate mutating func otlp<Value>(_ suffix: String, read: (inout EnvironmentReader, String) -> Value?) -> Value?
     {
         first("OTEL_EXPORTER_OTLP_METRICS_\(suffix)", "OTEL_EXPORTER_OTLP_\(suffix)", read: read)

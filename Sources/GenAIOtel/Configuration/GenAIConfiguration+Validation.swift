@@ -50,7 +50,7 @@ extension GenAIConfiguration {
         limit = nil
     }
 
-    /// A path that was appended to itself: no collector has it.
+    /// Warns if `v1/metrics` is in the path twice, which no collector has.
     private mutating func checkPath() {
         let path = otlp.endpoint.path
         guard exporters.contains(.otlp), path.hasSuffix("/v1/metrics/v1/metrics") else { return }
@@ -59,8 +59,8 @@ extension GenAIConfiguration {
         )
     }
 
-    /// What this package finds out by itself stays if the configuration says nothing: with an empty
-    /// `service.instance.id`, replicas would overwrite each other's series.
+    /// Keeps the attributes that this package finds out by itself if the configuration has an empty value for them. With an
+    /// empty `service.instance.id`, replicas would overwrite each other's series.
     private mutating func mendResourceAttributes() {
         let foundOut = Set(Resource.foundOut.keys).union(["service.name"])
         for key in resourceAttributes.keys.sorted() where foundOut.contains(key) {

@@ -1,7 +1,7 @@
 // Replaces unusable settings of tracked requests.
 
 extension RequestConfiguration {
-    /// The settings without what can't be used, each with a warning.
+    /// The settings with unusable values left out or replaced, each with a warning.
     func validated(_ warnings: inout [String]) -> RequestConfiguration {
         var result = self
         if providerName?.isEmpty == true { result.providerName = nil }
@@ -42,7 +42,8 @@ extension RequestConfiguration {
         }
     }
 
-    /// As Prometheus sees them. `le` and `quantile` are its own, `job` and `instance` come from the scrape.
+    /// The keys that can't be allowed, as Prometheus names them. `le` and `quantile` are Prometheus' own; `job` and `instance`
+    /// come from the scrape.
     private static let reservedNames: Set = ["error_type", "model", "engine", "le", "quantile", "job", "instance"]
     private static let reservedPrefixes = ["gen_ai_", "server_", "otel_", "service_", "_"]
 

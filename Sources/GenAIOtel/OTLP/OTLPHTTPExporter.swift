@@ -54,7 +54,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
     /// Throws ``HTTPEndpoint/Invalid`` or ``TLSFiles/Unusable`` if the endpoint or certificate files can't be used.
     ///
     /// - Parameters:
-    ///   - ownMetrics: is told what becomes of exports.
+    ///   - ownMetrics: counts the outcomes of exports.
     ///   - gzip: loads the compressor; nil if there is none.
     init(
         _ configuration: OTLPConfiguration,
@@ -162,7 +162,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
         losses.failed(.warning, "\(what) dropped: \(reason)")
     }
 
-    /// Makes the next delta cover the export's time too, if it has not been taken yet.
+    /// Makes the next delta cover the export's time too, if that delta has not been made yet.
     private func takeBack(_ export: Export) {
         deltaTemporality?.withLock { $0.takeBack(time: export.time, part: export.part) }
     }
@@ -255,7 +255,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
             }
             return isUsable
         }
-        // Of fields with one name in any case, the last one is sent.
+        // If names differ in case only, the last field is sent.
         return configuredHeaders + provided.sorted { $0.key < $1.key }.map { HTTPHeader($0.key, $0.value) }
     }
 

@@ -11,7 +11,7 @@ struct ExemplarTable: Sendable {
 
     /// The time from which exemplars are taken. Turns times on the collector's clock into dates.
     struct Interval {
-        /// Its beginning, exclusive, on the collector's clock; nil for that of the process.
+        /// The beginning, exclusive, on the collector's clock; nil for the start of the process.
         var start: UInt64?
         /// The date when the collector's clock stood at 0.
         var dateOfZero: UInt64
@@ -46,7 +46,7 @@ struct ExemplarTable: Sendable {
         pages[page][place * buckets + bucket] = Slot(value: nanoseconds, time: source.time, trace: source.trace)
     }
 
-    /// In the order of the buckets.
+    /// The exemplars of a series in an interval, in the order of the buckets.
     func exemplars(of series: Int, in interval: Interval) -> [Exemplar] {
         let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
         guard page < pages.count, !pages[page].isEmpty else { return [] }

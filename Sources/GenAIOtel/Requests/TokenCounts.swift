@@ -2,7 +2,7 @@
 
 import GenAISupport
 
-/// Sums of tokens, each absent until a request tells something of it.
+/// Sums of tokens, each absent until a request reports such tokens.
 struct TokenCounts: Sendable {
     var input = OptionalSum()
     var output = OptionalSum()
@@ -18,7 +18,7 @@ struct TokenCounts: Sendable {
         prefixCacheHits.add(min(cached, tokens))
     }
 
-    /// The figures that they are reported as.
+    /// The sums by the figure under which they are reported.
     var figures: KeyValuePairs<Figure, OptionalSum> {
         [
             .inputTokens: input, .outputTokens: output, .prefixCacheQueries: prefixCacheQueries,

@@ -102,7 +102,7 @@ package final class PolledServer: Sendable {
     }
 }
 
-/// What a server has reported. Several runs may report at once: one that was told to stop may still be in a handler.
+/// The last report of a server. Several runs may report at once: one that was told to stop may still be in a handler.
 private struct Reports: Sendable {
     private struct State: Sendable {
         var makePoll: PolledServer.MakePoll
