@@ -97,12 +97,7 @@ public final class GenAIInstrumentation: Sendable {
             gpus = nil
         } else {
             ollama = configuration.ollama.map {
-                OllamaServerMetricsPoller(
-                    $0,
-                    log: log,
-                    onReading: Self.recorder(of: $0, collector),
-                    onWithdrawal: collector.withdraw
-                )
+                OllamaServerMetricsPoller($0, log: log, onReading: Self.recorder(of: $0, collector))
             }
             engines = EngineServerMetricsPoller(
                 targets: configuration.engines,

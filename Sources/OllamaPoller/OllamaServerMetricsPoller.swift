@@ -40,17 +40,14 @@ public final class OllamaServerMetricsPoller: Sendable {
     ///   - logLevel: the least important level that is logged; nil logs nothing. By default ``LogLevel/info``.
     ///   - logHandler: receives the lines; by default they are written to standard error.
     ///   - onReading: receives one reading per poll.
-    ///   - onWithdrawal: there for symmetry with other pollers. It is never called: Ollama's identity does not change,
-    ///     and a stop withdraws nothing.
     public convenience init(
         _ configuration: OllamaConfiguration = OllamaConfiguration(),
         logLevel: LogLevel? = .info,
         logHandler: (@Sendable (LogEntry) -> Void)? = nil,
-        onReading: @escaping @Sendable (ServerReading) -> Void,
-        onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
+        onReading: @escaping @Sendable (ServerReading) -> Void
     ) {
         let log = Log(level: logLevel, handler: logHandler ?? Log.standardError)
-        self.init(configuration, log: log, onReading: onReading, onWithdrawal: onWithdrawal)
+        self.init(configuration, log: log, onReading: onReading)
     }
 
     /// With the parts that tests replace.
@@ -64,8 +61,7 @@ public final class OllamaServerMetricsPoller: Sendable {
         ),
         processRoot: String = RunnerProcesses.systemRoot,
         calls: DriverCalls = .shared,
-        onReading: @escaping @Sendable (ServerReading) -> Void,
-        onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
+        onReading: @escaping @Sendable (ServerReading) -> Void
     ) {
         let log = log.about(["component": "ollama"])
         self.log = log
@@ -77,7 +73,8 @@ public final class OllamaServerMetricsPoller: Sendable {
                 log: log,
                 timeSource: timeSource,
                 onReading: onReading,
-                onWithdrawal: onWithdrawal
+                // Its identity stays the same.
+                onWithdrawal: { _ in }
             ) { _ in
                 OllamaPoll(
                     target,

@@ -1,22 +1,29 @@
-"""Every public declaration says what a user must know: what it does, its parameters, an example, and threads."""
+"""Every public declaration says what a user must know: what it does, its parameters, an example, and threads.
+
+The declarations are those of Tests/public-api.txt, so that none changes unnoticed.
+"""
 import glob, json, os, re, subprocess, tempfile
 from urllib.parse import unquote, urlparse
 
 from .markdown import ROOT
 
+LISTING = os.path.join(ROOT, "Tests/public-api.txt")
 MODULES = ("GenAIOtel", "OllamaPoller", "EnginePoller", "GPUPoller")
 TYPES = ("swift.struct", "swift.class", "swift.enum", "swift.protocol", "swift.actor", "swift.typealias")
+# What every type conforms to, in one toolchain or another.
+IMPLIED = {"Swift.Copyable", "Swift.Escapable", "Swift.SendableMetatype"}
 FUNCTIONS = ("swift.func", "swift.method", "swift.type.method", "swift.init")
 
 
 def check(_documents):
     with tempfile.TemporaryDirectory() as folder:
         graphs = {module: extract(module, folder) for module in MODULES}
-    symbols = {symbol["identifier"]["precise"]: symbol for graph in graphs.values() for symbol in graph}
+    symbols = {symbol["identifier"]["precise"]: symbol for graph in graphs.values() for symbol in graph["symbols"]}
     # Where a call can't compile, the compiler's message is the documentation.
     found = [symbol for symbol in symbols.values() if not is_unavailable(symbol)]
     problems = [f"{place(symbol)}: {name(symbol)} {lack}" for symbol in found for lack in lacks(symbol)]
-    problems += [problem for module, graph in graphs.items() for problem in missing_in_catalog(module, graph)]
+    problems += [problem for module, graph in graphs.items() for problem in missing_in_catalog(module, graph["symbols"])]
+    problems += changes(declarations(graphs.values(), symbols))
     types = [symbol for symbol in found if kind(symbol) in TYPES]
     print(f"{len(found)} public symbols, {len(types)} of them types, {len(problems)} problems")
     return sorted(problems) if found else ["no public symbol was found"]
@@ -32,11 +39,36 @@ def extract(module, folder):
     command += ["-minimum-access-level", "public", "-skip-synthesized-members"]
     command += [f"-experimental-allowed-reexported-modules=GenAISupport,{','.join(MODULES)}"]
     subprocess.run(command, capture_output=True, check=True)
-    symbols = []
+    graph = {"symbols": [], "relationships": []}
     for path in glob.glob(os.path.join(output, "*.symbols.json")):
         with open(path, encoding="utf-8") as file:
-            symbols += json.load(file)["symbols"]
-    return symbols
+            part = json.load(file)
+        for key in graph:
+            graph[key] += part[key]
+    return graph
+
+
+def declarations(graphs, symbols):
+    """A line for each declaration and conformance, sorted."""
+    lines = {f"{name(symbol)}  {fragments(symbol)}" for symbol in symbols.values()}
+    for relation in (relation for graph in graphs for relation in graph["relationships"]):
+        source, protocol = symbols.get(relation["source"]), relation.get("targetFallback")
+        if relation["kind"] == "conformsTo" and source and protocol and protocol not in IMPLIED:
+            lines.add(f"{name(source)}  : {protocol}")
+    return sorted(lines)
+
+
+def changes(found):
+    """What differs from the listing. With UPDATE_PUBLIC_API=1 the listing is written anew."""
+    if os.environ.get("UPDATE_PUBLIC_API") == "1":
+        with open(LISTING, "w", encoding="utf-8") as file:
+            file.write("\n".join(found) + "\n")
+    with open(LISTING, encoding="utf-8") as file:
+        listed = file.read().splitlines()
+    hint = "in the public API, but not in Tests/public-api.txt: UPDATE_PUBLIC_API=1 Tests/documentation-check api"
+    return [f"gone from the public API: {line}" for line in sorted(set(listed) - set(found))] + [
+        f"{hint}: {line}" for line in sorted(set(found) - set(listed))
+    ]
 
 
 def lacks(symbol):
@@ -75,6 +107,10 @@ def missing_in_catalog(module, graph):
 
 def comment(symbol):
     return "\n".join(line["text"] for line in symbol.get("docComment", {}).get("lines", []))
+
+
+def fragments(symbol):
+    return " ".join("".join(part["spelling"] for part in symbol["declarationFragments"]).split())
 
 
 def is_unavailable(symbol):
