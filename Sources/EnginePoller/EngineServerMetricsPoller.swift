@@ -229,7 +229,7 @@ public final class EngineServerMetricsPoller: Sendable {
             place.engine = nil
             if !known.insert(server).inserted {
                 sourceLog.warning(
-                    "\(SourcePoll.name(server)) is there twice, and each overwrites the other: give one another port or attributes"
+                    "\(SourcePoll.name(server)) is configured twice, and each overwrites the other: give one of them another port or attributes"
                 )
             } else if targets.contains(place) {
                 sourceLog.warning(

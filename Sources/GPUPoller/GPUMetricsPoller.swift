@@ -78,7 +78,7 @@ public final class GPUMetricsPoller: Sendable {
         var warnings = configuration.warnings
         var interval = configuration.interval
         if interval <= .zero {
-            warnings.append("GPUs: the interval is not more than 0; 5 seconds are used")
+            warnings.append("GPUs: the interval must be more than 0; using 5 seconds")
             interval = PolledServer.defaultInterval
         }
         self.warnings = Locked(warnings)

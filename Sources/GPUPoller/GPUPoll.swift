@@ -61,7 +61,7 @@ final class GPUPoll: Sendable {
             for failure in scan.failures { log.debug("No NVIDIA GPU found through \(failure)") }
             return .seen(scan)
         case .hangs:
-            hangs.failed(.warning, "The GPU driver does not answer: no metrics of GPUs until it does")
+            hangs.failed(.warning, "The GPU driver does not answer; GPU metrics pause until it does")
             return .blind
         case .noThread:
             hangs.failed(.warning, "GPUs can't be read: the system can't start another thread")

@@ -124,7 +124,10 @@ public final class GenAIInstrumentation: Sendable {
 
     /// Logs at most once a minute: a log handler that calls `instrument()` must not cause an endless loop.
     func logSecondStart() {
-        secondStarts.failed(.warning, "instrument() was called again: the first call's configuration stays in force")
+        secondStarts.failed(
+            .warning,
+            "instrument() was called again: the configuration of the first call is still used"
+        )
     }
 
     /// Replaces the engines that are polled, for engines that come and go.

@@ -26,7 +26,7 @@ final class SourcePoll: ServerPoll {
 
     func read(_ cancellation: Cancellation) -> ServerReading? {
         let server = source.server
-        guard let read = beginRead() else { return down(server, "its last read has not returned yet") }
+        guard let read = beginRead() else { return down(server, "the previous read() has not returned") }
         switch read.wait(until: .now + timeout, cancellation) {
         case .success(var reading):
             // Readings always get the source's own identity: another one could not be withdrawn when the server is down.
@@ -36,7 +36,7 @@ final class SourcePoll: ServerPoll {
         case .failure(.cancelled):
             return nil
         case .failure(.timedOut):
-            return down(server, "its read did not return within \(timeout)")
+            return down(server, "read() did not return within \(timeout)")
         case .failure(.thrown(let error)):
             return down(server, quoted("\(error)", limit: 200))
         }

@@ -42,7 +42,7 @@ final class TargetPoll: ServerPoll {
             failures.succeeded("\(name) can be read again")
             return ServerReading(server: request.identity(engine: engine), models: models)
         case .success(nil):
-            failures.failed(.warning, "\(name) is busy: it is up, but its metrics do not come in time")
+            failures.failed(.warning, "\(name) is busy: it is up, but did not answer with its metrics in time")
             return .busy(request.identity(engine: engine))
         case .failure(.noAnswer(.cancelled)):
             return nil
@@ -69,7 +69,7 @@ final class TargetPoll: ServerPoll {
             if !page.engine.details.isEmpty { details.complete(&page, exchange) }
             if levels.areMixed(page.models) {
                 log.warning(
-                    "\(name): its counters jump between two levels, as those of a load balancer do; poll each engine itself"
+                    "\(name): its counters jump between two levels: this looks like a load balancer; poll each engine directly"
                 )
             }
             return .success(page.models)

@@ -68,7 +68,8 @@ struct TargetRequest: Sendable, Equatable {
         // An attribute without a value is left out.
         var attributes = target.attributes.filter { !$0.value.isEmpty }
         for name in attributes.keys.sorted() where ServerIdentity.reservedAttributes.contains(name) {
-            let text = "The attribute \(quoted(name)) of \(endpoint) has a name of this package's own; it is left out"
+            let text =
+                "The attribute \(quoted(name)) of \(endpoint) has a name that this package uses itself; it is left out"
             notes.append((.warning, text))
             attributes[name] = nil
         }

@@ -147,7 +147,7 @@ extension OTLPConfiguration {
         reader.setting(.httpJSON, consequence: { "\($0.name) is used" }) { reader in
             reader.otlp("PROTOCOL") { reader, name in
                 if reader.text(name)?.lowercased() == "grpc" {
-                    reader.warn(name, "is \"grpc\", which this package does not speak")
+                    reader.warn(name, "is \"grpc\", which is not supported")
                     return .httpProtobuf
                 }
                 return reader.word(name, ["http/json": .httpJSON, "http/protobuf": .httpProtobuf])

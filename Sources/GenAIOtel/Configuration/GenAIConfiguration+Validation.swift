@@ -31,7 +31,7 @@ extension GenAIConfiguration {
         _ warnings: inout [String]
     ) {
         if duration <= .zero {
-            warnings.append("\(name) is \(duration), not more than 0; \(fallback) is used")
+            warnings.append("\(name) is \(duration) but must be more than 0; using \(fallback)")
             duration = fallback
         } else {
             duration = duration.withinAYear
@@ -55,7 +55,7 @@ extension GenAIConfiguration {
         let path = otlp.endpoint.path
         guard exporters.contains(.otlp), path.hasSuffix("/v1/metrics/v1/metrics") else { return }
         warnings.append(
-            "The OTLP endpoint ends in /v1/metrics/v1/metrics: v1/metrics is appended to OTEL_EXPORTER_OTLP_ENDPOINT; leave it out there"
+            "The OTLP endpoint ends in /v1/metrics/v1/metrics: leave /v1/metrics out of OTEL_EXPORTER_OTLP_ENDPOINT, to which it is appended"
         )
     }
 
@@ -65,7 +65,7 @@ extension GenAIConfiguration {
         let foundOut = Set(Resource.foundOut.keys).union(["service.name"])
         for key in resourceAttributes.keys.sorted() where foundOut.contains(key) {
             guard let value = resourceAttributes[key], Resource.saysNothing(value) else { continue }
-            warnings.append("The resource attribute \(key) has no value; the package's own stays")
+            warnings.append("The resource attribute \(key) is empty; the package's own value is kept")
             resourceAttributes[key] = nil
         }
     }

@@ -30,7 +30,7 @@ extension RequestConfiguration {
             let name = PrometheusTextEncoder.prometheusName(key)
             if key.isEmpty || reservedNames.contains(name) || reservedPrefixes.contains(where: name.hasPrefix) {
                 warnings.append(
-                    "requests.allowedAttributes has \(quoted(key)), which can't be a label of its own; it is not allowed"
+                    "requests.allowedAttributes has \(quoted(key)), which is reserved or no label name; it is ignored"
                 )
                 return false
             }

@@ -106,7 +106,9 @@ final class OTLPHTTPExporter: SnapshotExporter {
         let wantsGzip = configuration.compression == .gzip
         self.gzip = wantsGzip ? gzip() : nil
         if endpoint.port == 4317 {
-            log.warning("The endpoint has port 4317, where collectors expect gRPC; OTLP over HTTP mostly has port 4318")
+            log.warning(
+                "The endpoint has port 4317, where collectors expect gRPC; OTLP over HTTP usually uses port 4318"
+            )
         }
         if wantsGzip && self.gzip == nil { log.warning("Exports are not compressed: libz is not installed") }
     }

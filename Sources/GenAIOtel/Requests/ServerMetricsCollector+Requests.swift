@@ -204,7 +204,7 @@ extension ServerMetricsCollector {
     private func warnOfForbidden(_ key: String) {
         guard forbiddenAttributes.exchange(true, ordering: .relaxed) == false else { return }
         log.warning(
-            "Attributes of requests are dropped, such as \(quoted(key)): requests.allowedAttributes does not have their keys"
+            "Request attributes such as \(quoted(key)) are dropped: add their keys to requests.allowedAttributes"
         )
     }
 

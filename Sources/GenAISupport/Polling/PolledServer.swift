@@ -51,7 +51,7 @@ package final class PolledServer: Sendable {
             let poll = reports.makePoll()
             var interval = poll.interval
             if interval <= .zero {
-                log.warning("\(poll.name): the interval is not more than 0; 5 seconds are used")
+                log.warning("\(poll.name): the interval must be more than 0; using 5 seconds")
                 interval = Self.defaultInterval
             }
             let turn = { (cancellation: Cancellation) in

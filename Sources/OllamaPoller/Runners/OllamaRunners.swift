@@ -64,7 +64,7 @@ final class OllamaRunners {
     ) {
         let found = models.isEmpty ? [] : processes.find()
         keep(found)
-        guard !found.isEmpty else { return note(models.isEmpty ? [] : ["no runner of it was found"]) }
+        guard !found.isEmpty else { return note(models.isEmpty ? [] : ["none of its runners was found"]) }
         let files = weightsFiles(of: models, digests, ollama, deadline, cancellation)
         let byFile = Dictionary(grouping: found) { weightsKey($0.modelFile) }
         var matches: [RunnerProcess: Int] = [:]
