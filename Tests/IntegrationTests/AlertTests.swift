@@ -257,7 +257,8 @@ struct AlertTests {
     func conditions() throws {
         let prometheus = try Prometheus(
             configuration: Documentation.prometheusConfiguration("prometheus-otlp.yml"),
-            files: Documentation.rules(holdingFor: "1s")
+            files: Documentation.rules(holdingFor: "1s"),
+            arguments: ["--web.console.templates=\(Documentation.path("prometheus/consoles"))"]
         )
         defer { prometheus.process.stop() }
         let engine = ["server.address": "10.0.0.1", "server.port": "8000"]
@@ -307,6 +308,7 @@ struct AlertTests {
         }
         exported("loses", failed: { $0 })
         exported("lost-once", failed: { min($0, 60) })
+        made["down"] = [.gauge("gen_ai.server.up", polled) { _ in 0 }]
         let (running, kv) = ("gen_ai.server.requests.running", "gen_ai.server.kv_cache.usage")
         made["overflows"] = [.gauge(kv, unit: "%", ["otel.metric.overflow": "true"]) { _ in 50 }]
         made["named-so"] = [
@@ -323,37 +325,41 @@ struct AlertTests {
         #expect(try firing("GenAIServerPreemptionsHigh") == ["preempts"])
         #expect(try firing("GenAIServerExportLosesPoints") == ["loses"])
         #expect(try firing("GenAIServerSeriesOverflow") == ["overflows"])
-        let all = ["QueueLong", "EngineDown", "KVCacheNearlyFull", "GPUHot"].map { "GenAIServer" + $0 }
-        #expect(try all.filter { try !firing($0).isEmpty } == [])
+        #expect(try firing("GenAIServerEngineDown") == ["down"])
+        let others = ["QueueLong", "KVCacheNearlyFull", "GPUHot"].map { "GenAIServer" + $0 }
+        #expect(try others.filter { try !firing($0).isEmpty } == [])
 
-        // What the summaries say.
-        func expect(_ alert: String, _ job: String, _ summary: String) {
+        let summaries = [
+            ("EngineDown", "down", "the engine vllm at 10.0.0.1:8000 is down"),
+            ("EngineStuck", "stuck", "the engine vllm at 10.0.0.1:8000 runs 3 requests and makes no tokens"),
+            ("CapacityFull", "full", "100% of the capacity is in use, and requests wait"),
+            ("CapacityFull", "full-engine", "95% of the capacity is in use for llama (vllm), and requests wait"),
+            ("ExportLosesPoints", "loses", "metrics are lost (413)"),
+            ("PreemptionsHigh", "preempts", "vllm preempts 15% of the requests for llama"),
+            ("SeriesOverflow", "overflows", "the cardinality limit is reached, and new models share one series"),
+        ]
+        for (alert, job, summary) in summaries {
             var found: Set<String> = []
             let isSo = eventually(within: .seconds(20)) {
-                found = (try? prometheus.summaries(alert, of: job)) ?? []
-                return found == [summary]
+                found = (try? prometheus.summaries("GenAIServer\(alert)", of: job)) ?? []
+                return found == ["\(job): \(summary)"]
             }
             #expect(isSo, "\(alert): \(found)")
         }
-        expect("GenAIServerCapacityFull", "full", "full: 100% of the capacity is in use, and requests wait")
-        let engineIsFull = "full-engine: 95% of the capacity is in use for llama (vllm), and requests wait"
-        expect("GenAIServerCapacityFull", "full-engine", engineIsFull)
-        expect(
-            "GenAIServerEngineStuck",
-            "stuck",
-            "stuck: the engine vllm at 10.0.0.1:8000 runs 3 requests and makes no tokens"
-        )
-        expect(
-            "GenAIServerPreemptionsHigh",
-            "preempts",
-            "preempts: vllm preempts 15% of the requests for llama"
-        )
-        expect("GenAIServerExportLosesPoints", "loses", "loses: metrics are lost (413)")
-        expect(
-            "GenAIServerSeriesOverflow",
-            "overflows",
-            "overflows: the cardinality limit is reached, and new models share one series"
-        )
+
+        // The console lists them, the critical ones first.
+        let listed = summaries.enumerated().map { index, alert in
+            ["GenAIServer\(alert.0)", index < 2 ? "critical" : "warning", alert.1]
+        }
+        var console = try ConsolePage(prometheus)
+        let areListed = eventually(within: .seconds(20)) {
+            guard let page = try? ConsolePage(prometheus) else { return false }
+            console = page
+            return page.rows("alerts") == listed
+        }
+        #expect(areListed, "\(console.rows("alerts"))")
+        let down = console.rows("engines")
+        #expect(down.map { Array($0.prefix(3)) } == [["vllm 10.0.0.1:8000", "down", "down"]], "\(down)")
     }
 
     @Test("Prometheus evaluates every rule of the files as they are", Program.areThere(.prometheus))
