@@ -88,7 +88,7 @@ struct TargetRequest: Sendable, Equatable {
             attributes: attributes
         )
         var headers = [HTTPHeader("Accept", "text/plain;version=0.0.4,*/*;q=0.1")]
-        var fields = target.headers.sorted { $0.key < $1.key }
+        var fields = target.headers.sortedByKey
         if let token = target.bearerToken { fields.append(("Authorization", "Bearer \(token)")) }
         for (name, value) in fields {
             guard HTTPHeader.isValid(name: name, value: value) else {

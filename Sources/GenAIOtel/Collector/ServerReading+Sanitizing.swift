@@ -57,7 +57,7 @@ extension ServerIdentity {
     private var usableAttributes: [String: String] {
         var names = Self.reservedNames
         var result: [String: String] = [:]
-        for (key, value) in attributes.sorted(by: { $0.key < $1.key }) where !key.isEmpty && !value.isEmpty {
+        for (key, value) in attributes.sortedByKey where !key.isEmpty && !value.isEmpty {
             let key = Attribute.cut(key)
             guard names.insert(PrometheusTextEncoder.prometheusName(key)).inserted else { continue }
             result[key] = Attribute.cut(value)
@@ -79,7 +79,7 @@ extension ServerIdentity {
         var result = engine.map { [Attribute(engineKey, .string($0))] } ?? []
         result += [Attribute("server.address", .string(address)), Attribute("server.port", .int(port))]
         if let path { result.append(Attribute("url.path", .string(path))) }
-        for (key, value) in attributes.sorted(by: { $0.key < $1.key }) where model == nil || key != modelKey {
+        for (key, value) in attributes.sortedByKey where model == nil || key != modelKey {
             result.append(Attribute(key, .string(value)))
         }
         if let model { result.append(Attribute(modelKey, .string(model))) }

@@ -258,7 +258,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
             return isUsable
         }
         // If names differ in case only, the last field is sent.
-        return configuredHeaders + provided.sorted { $0.key < $1.key }.map { HTTPHeader($0.key, $0.value) }
+        return configuredHeaders + provided.sortedByKey.map { HTTPHeader($0.key, $0.value) }
     }
 
     private func attempt(

@@ -151,26 +151,22 @@ extension TextWriter {
     }
 
     /// The fields that every kind of point has under the same number.
-    @inline(__always)
     private mutating func times(start: UInt64, _ time: UInt64) {
         if start > 0 { fixed64(.fixed64(2), start) }
         fixed64(.fixed64(3), time)
     }
 
-    @inline(__always)
     private mutating func countAndSum(_ point: borrowing HistogramPoint) {
         fixed64(.fixed64(4), point.count)
         fixed64(.fixed64(5), point.sum)
     }
 
-    @inline(__always)
     private mutating func range(_ minimum: ProtobufTag, _ maximum: ProtobufTag, _ range: ClosedRange<Double>?) {
         guard let range else { return }
         fixed64(minimum, range.lowerBound)
         fixed64(maximum, range.upperBound)
     }
 
-    @inline(__always)
     private mutating func counts(_ tag: ProtobufTag, _ counts: ArraySlice<UInt64>) {
         guard !counts.isEmpty else { return }
         header(tag, length: 8 * counts.count)
@@ -205,7 +201,6 @@ extension TextWriter {
         }
     }
 
-    @inline(__always)
     private static func size(of attributes: [Attribute]) -> Int {
         attributes.withUnsafeBufferPointer { attributes in
             var size = 0
@@ -228,7 +223,6 @@ extension TextWriter {
             + (exemplar.trace == nil ? 0 : ProtobufSize.delimited(8) + ProtobufSize.delimited(16))
     }
 
-    @inline(__always)
     private static func size(of value: AttributeValue) -> Int {
         switch value {
         case .string(let text): ProtobufSize.delimited(text.utf8.count)
@@ -237,10 +231,8 @@ extension TextWriter {
         }
     }
 
-    @inline(__always)
     private static func size(ofStart start: UInt64) -> Int { start > 0 ? ProtobufSize.fixed64 : 0 }
 
     /// A packed list of numbers of eight bytes; none if it is empty.
-    @inline(__always)
     private static func size(ofNumbers count: Int) -> Int { count == 0 ? 0 : ProtobufSize.delimited(8 * count) }
 }

@@ -18,7 +18,6 @@ extension TextWriter {
     private static let lengthSize = 4
 
     /// Appends a message of unknown length.
-    @inline(__always)
     mutating func message(_ tag: ProtobufTag, _ content: (inout TextWriter) -> Void) {
         append(tag.byte)
         let start = count
@@ -32,13 +31,11 @@ extension TextWriter {
     }
 
     /// Appends the tag and length of a message of known length; its content must follow.
-    @inline(__always)
     mutating func header(_ tag: ProtobufTag, length: Int) {
         append(tag.byte)
         varint(UInt64(length))
     }
 
-    @inline(__always)
     mutating func string(_ tag: ProtobufTag, _ text: String) {
         text.withUTF8Bytes { bytes in
             header(tag, length: bytes.count)
@@ -46,23 +43,19 @@ extension TextWriter {
         }
     }
 
-    @inline(__always)
     mutating func fixed64(_ tag: ProtobufTag, _ value: UInt64) {
         append(tag.byte)
         append(littleEndian: value)
     }
 
-    @inline(__always)
     mutating func fixed64(_ tag: ProtobufTag, _ value: Double) { fixed64(tag, value.bitPattern) }
 
-    @inline(__always)
     mutating func varint(_ tag: ProtobufTag, _ value: UInt64) {
         append(tag.byte)
         varint(value)
     }
 
     /// Appends a number seven bits at a time, the lowest first.
-    @inline(__always)
     mutating func varint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
@@ -77,11 +70,9 @@ extension TextWriter {
 enum ProtobufSize {
     static let fixed64 = 9
 
-    @inline(__always)
     static func varint(_ value: UInt64) -> Int { (70 - (value | 1).leadingZeroBitCount) / 7 }
 
     /// A string, bytes, a message or a packed list, with its tag.
-    @inline(__always)
     static func delimited(_ length: Int) -> Int { 1 + varint(UInt64(length)) + length }
 }
 

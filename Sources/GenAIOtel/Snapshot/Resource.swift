@@ -8,7 +8,7 @@ package struct Resource: Sendable, Equatable {
     package let attributes: [Attribute]
 
     package init(_ attributes: [String: AttributeValue]) {
-        self.attributes = attributes.map { Attribute($0.key, $0.value) }.sorted { $0.key < $1.key }
+        self.attributes = attributes.sortedByKey.map { Attribute($0.key, $0.value) }
     }
 
     /// The package's own attributes and those of the configuration. The configuration wins, unless its value is empty.
