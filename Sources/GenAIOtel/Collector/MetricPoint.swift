@@ -8,10 +8,24 @@ public struct MetricPoint: Sendable, Hashable {
     public let name: String
     /// In UCUM notation, such as `s` or `{request}`.
     public let unit: String
+    /// What the value does over time.
+    public let kind: Kind
     /// The attributes by key. Numbers and truth values as text.
     public let attributes: [String: String]
     /// The number, or the histogram.
     public let value: Value
+
+    /// The kinds of metrics.
+    public enum Kind: Sendable, Hashable {
+        /// A number that is measured and replaces the one before.
+        case gauge
+        /// A sum since the beginning that never falls, but for a polled server that has begun anew.
+        case counter
+        /// A sum that may fall.
+        case upDownCounter
+        /// Counts by bucket since the beginning.
+        case histogram
+    }
 
     /// The value of a point, which is always finite.
     public enum Value: Sendable, Hashable {
@@ -54,6 +68,7 @@ extension ServerMetricsCollector {
                 MetricPoint(
                     name: metric.descriptor.name,
                     unit: metric.descriptor.unit,
+                    kind: MetricPoint.Kind(metric.data),
                     attributes: Dictionary(attributes.map { ($0.key, $0.value.text) }) { first, _ in first },
                     value: value
                 )
@@ -64,6 +79,17 @@ extension ServerMetricsCollector {
             case .histogram(let points, _), .exponentialHistogram(let points, _):
                 return points.map { point($0.attributes, .histogram(HistogramReading($0))) }
             }
+        }
+    }
+}
+
+extension MetricPoint.Kind {
+    fileprivate init(_ data: MetricData) {
+        switch data {
+        case .gauge: self = .gauge
+        case .sum: self = .counter
+        case .upDownSum: self = .upDownCounter
+        case .histogram, .exponentialHistogram: self = .histogram
         }
     }
 }
