@@ -1,3 +1,4 @@
+import Foundation
 import GenAIOtel
 import MetricsTestKit
 import Testing
@@ -10,9 +11,10 @@ struct MetricsMirrorTests {
     private let factory = TestMetrics()
     private let engine = ServerIdentity(engine: "mine", address: "gpu-1", port: 8000)
 
-    private func reading(outputTokens: Int) -> ServerReading {
+    private func reading(outputTokens: Int, since start: Date? = nil) -> ServerReading {
         var model = ModelReading(model: "m", requestsRunning: 3)
         model.outputTokens = outputTokens
+        model.startTime = start
         return ServerReading(server: engine, models: [model])
     }
 
@@ -56,11 +58,12 @@ struct MetricsMirrorTests {
         #expect(factory.counterTotal(label: "gen_ai.server.request.queue_time.sum") == 10)
     }
 
-    @Test("what a polled server counted before is left out, and a restart counts from 0")
-    func polledCounters() async {
+    @Test("what a polled server counted before is left out, and a restart counts from 0", arguments: [true, false])
+    func polledCounters(tellsStart: Bool) async {
         let mirror = MetricsMirror(metrics, into: factory)
-        for outputTokens in [1_000, 1_005, 3] {
-            metrics.record(reading(outputTokens: outputTokens))
+        for (seconds, outputTokens) in [(0, 1_000), (0, 1_005), (60, 3)] as [(Double, Int)] {
+            let start = tellsStart ? Date(timeIntervalSince1970: 1_800_000_000 + seconds) : nil
+            metrics.record(reading(outputTokens: outputTokens, since: start))
             await mirror.update()
         }
         #expect(factory.counterTotal(label: "gen_ai.server.tokens") == 8)
