@@ -15,9 +15,16 @@ struct TrackedEngine: Sendable {
     /// Sends a request with `"stream": true`, and hands on each line of the answer as it comes: `data: {...}`, or an empty
     /// one, which ends an event.
     ///
-    /// - Parameter onLine: writes the line and a line break to the client.
-    func stream(_ body: ByteBuffer, model: String, onLine: (ByteBuffer) async throws -> Void) async throws {
-        try await metrics.trackRequest(model: model) { tracked in
+    /// - Parameters:
+    ///   - attributes: of the request, such as its tenant; `requests.allowedAttributes` has their keys.
+    ///   - onLine: writes the line and a line break to the client.
+    func stream(
+        _ body: ByteBuffer,
+        model: String,
+        attributes: [String: String] = [:],
+        onLine: (ByteBuffer) async throws -> Void
+    ) async throws {
+        try await metrics.trackRequest(model: model, attributes: attributes) { tracked in
             var request = HTTPClientRequest(url: url)
             request.method = .POST
             request.headers.add(name: "content-type", value: "application/json")

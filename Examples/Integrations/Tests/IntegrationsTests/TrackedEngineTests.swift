@@ -17,6 +17,7 @@ struct TrackedEngineTests {
     init() {
         var requests = RequestConfiguration(environment: [:])
         requests.outcomeOfError = EngineError.outcome
+        requests.allowedAttributes = ["tenant"]
         metrics = ServerMetricsCollector(requests: requests)
     }
 
@@ -63,15 +64,16 @@ struct TrackedEngineTests {
         #expect(metrics.requestsRunning == 0)
     }
 
-    @Test("what the engine says of its tokens at the end counts")
+    @Test("what the engine says of its tokens at the end counts, by the attributes of the request")
     func usage() async throws {
         try await LocalServer.with { _, write in
             let usage = #"data: {"choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 5}}"#
             try await write(Self.head + Self.token("Hello, world") + usage + "\n\ndata: [DONE]\n\n")
         } _: { server in
-            try await engine(server).stream(Self.body, model: "m") { _ in }
+            try await engine(server).stream(Self.body, model: "m", attributes: ["tenant": "acme"]) { _ in }
         }
         #expect(metrics.tokens == ["input": 12, "output": 5])
+        #expect(metrics.points("gen_ai.requests").map { $0.attributes["tenant"] } == ["acme"])
     }
 
     @Test("an engine that refuses is an error by its status")
