@@ -2,18 +2,23 @@
 
 /// Polls serving engines by their Prometheus metrics and passes their readings on.
 ///
-/// Every target and every source has its own background thread, named `genai-engines`, so one that hangs never delays
-/// another. A server that can't be reached or understood gives a reading that is down, with the engine that was last
-/// recognised. Thread-safe. The threads do not keep the process from exiting and end with the poller.
+/// ``EngineTarget`` says where an engine is; ``ServerMetricsSource`` is a server that the application reads itself. A server
+/// that can't be reached or understood has a reading that is down, with the engine that was last recognised. A poll takes
+/// two seconds at most.
+///
+/// Thread-safe. Every target and every source has its own background thread, named `genai-engines`, so one that hangs never
+/// delays another. The closures are called on these threads. The threads do not keep the process from exiting, and they end
+/// with the poller.
 ///
 /// ```swift
-/// let poller = EngineServerMetricsPoller(targets: [EngineTarget(url: gemma)]) { reading in
-///     print(reading.server.address, reading.models)
+/// let poller = EngineServerMetricsPoller(targets: [EngineTarget(url: url)]) { reading in
+///     print(reading.server.address, reading.problem ?? "is up", reading.models)
 /// } onWithdrawal: { server in
 ///     print(server.address, "is gone")
 /// }
 /// poller.start()
-/// poller.setTargets([EngineTarget(url: gemma), EngineTarget(url: qwen)])
+/// // ... and when it is no longer needed:
+/// poller.stop()
 /// ```
 public final class EngineServerMetricsPoller: Sendable {
     /// The time limit of one poll of a server.
@@ -51,10 +56,11 @@ public final class EngineServerMetricsPoller: Sendable {
     ///
     /// - Parameters:
     ///   - targets: the engines to poll; ``setTargets(_:)`` says which are left out.
-    ///   - sources: servers that the application reads itself.
-    ///   - logLevel: the least important lines that are logged.
-    ///   - logHandler: receives the lines; the default writes them to standard error.
-    ///   - onReading: receives each reading, on the server's own thread; never after ``stop(timeout:)`` returned true.
+    ///   - sources: servers that the application reads itself; by default none.
+    ///   - logLevel: the least important level that is logged; nil logs nothing. By default ``LogLevel/info``.
+    ///   - logHandler: receives the lines; by default they are written to standard error.
+    ///   - onReading: receives each reading, on the server's own thread; never after ``stop(timeout:)`` returned true. The
+    ///     server's next poll waits for it.
     ///   - onWithdrawal: receives the identity of a server whose readings are no longer valid: another engine answers
     ///     at its address, a source's `server` has changed, or the target was removed. Called on the server's own
     ///     thread or by ``setTargets(_:)``, possibly more than once. A stop withdraws nothing.
@@ -104,24 +110,25 @@ public final class EngineServerMetricsPoller: Sendable {
 
     private static let threadName = "genai-engines"
 
-    /// True from ``start()`` until the last thread has ended, even that of a removed target; false with nothing to
-    /// poll.
+    /// Whether a thread is running: true from ``start()`` until the last one has ended, even that of a removed target. False
+    /// if there is nothing to poll.
     public var isRunning: Bool { state.withLock { servers($0) }.contains(where: \.isRunning) }
 
-    /// Replaces the engines that are polled; sources stay.
+    /// Replaces the engines that are polled. Sources stay.
     ///
     /// If the poller is started, new engines are polled at once. Missing ones are withdrawn, and the others continue
-    /// undisturbed. An engine whose credentials, headers, certificate file or interval have changed is polled with the
-    /// new ones, without a gap. Never blocks on the network. Thread-safe.
+    /// without a gap. An engine whose credentials, headers, certificate file or interval have changed is polled with the
+    /// new ones, also without a gap. Never blocks on the network.
     ///
     /// ```swift
-    /// poller.setTargets(pods.map { EngineTarget(url: $0.metricsURL, attributes: ["pod": $0.name]) })
+    /// let poller = EngineServerMetricsPoller(targets: []) { reading in print(reading) }
+    /// poller.start()
+    /// poller.setTargets([EngineTarget(url: url)])
     /// ```
     ///
-    /// - Parameter targets: all engines to poll from now on. A target with an unusable URL is left out with a warning,
-    ///   one with an unusable certificate file with an error.
-    ///   So is a second target with the same page, or one whose readings could not be told apart from another's: it
-    ///   needs another host, port, path, `model` in the query, or attributes.
+    /// - Parameter targets: all engines to poll from now on. A target with an unusable URL is left out with a warning, one
+    ///   with an unusable certificate file with an error. A target is also left out if its readings could not be told apart
+    ///   from another's: it needs another host, port, path, `model` in the query, or attributes.
     public func setTargets(_ targets: [EngineTarget]) {
         let (requests, notes) = TargetRequest.requests(for: targets)
         var removed: [PolledServer] = []
@@ -148,8 +155,9 @@ public final class EngineServerMetricsPoller: Sendable {
         if !hasThreads { logMissingThreads() }
     }
 
-    /// Starts polling, at once and then at each target's interval. Does nothing if it is running. Never blocks. If the
-    /// system can't start all threads, an error is logged.
+    /// Starts polling, at once and then at each server's interval.
+    ///
+    /// Does nothing if the poller is running. Never blocks. If the system can't start all threads, an error is logged.
     public func start() {
         warnOfTwins()
         let hasThreads = state.withLock { state in
@@ -162,16 +170,16 @@ public final class EngineServerMetricsPoller: Sendable {
 
     /// Cancels running polls, ends polling and closes the connections. The poller can be started again.
     ///
-    /// - Parameter timeout: the longest time to block, from 0 to a year.
-    /// - Returns: true if all threads have ended; false if one was still busy after `timeout`, or if this is called
-    ///   from `onReading`. The thread then ends as soon as its work returns.
+    /// - Parameter timeout: the longest time to block the calling thread, from 0 to a year; by default 5 seconds.
+    /// - Returns: true if all threads have ended, so that no reading follows. False if one was still busy after `timeout`,
+    ///   or if this is called from `onReading`; the thread then ends as soon as its work returns.
     @discardableResult
     public func stop(timeout: Duration = .seconds(5)) -> Bool {
         let deadline = ContinuousClock.now + timeout.withinAYear
         let told = tellToStop()
         // Otherwise two handlers that stop the poller at the same time would wait for each other.
         guard !told.contains(where: \.server.isCurrentThread) else { return false }
-        // Waits only for the runs that were told to stop: a start that comes meanwhile wins.
+        // Waits only for the runs that were told to stop: a start in the meantime wins.
         return told.reduce(true) { allEnded, told in
             told.server.waitForEnd(of: told.runs, timeout: ContinuousClock.now.duration(to: deadline)) && allEnded
         }
@@ -205,8 +213,8 @@ public final class EngineServerMetricsPoller: Sendable {
         servers.reduce(true) { $1.start() && $0 }
     }
 
-    /// Warns of sources that have the identity of another source or of a target. Asks the sources for theirs, so it must
-    /// not be called under the lock.
+    /// Warns of sources that have the identity of another source or of a target. It calls the sources, so it must not be
+    /// called under the lock.
     private func warnOfTwins() {
         let sources = newSources.withLock { sources in
             defer { sources = [] }
@@ -221,7 +229,7 @@ public final class EngineServerMetricsPoller: Sendable {
             place.engine = nil
             if !known.insert(server).inserted {
                 sourceLog.warning(
-                    "\(SourcePoll.name(server)) is there twice, and each overwrites the other: give one another port or attributes"
+                    "\(SourcePoll.name(server)) is configured twice, and each overwrites the other: give one of them another port or attributes"
                 )
             } else if targets.contains(place) {
                 sourceLog.warning(

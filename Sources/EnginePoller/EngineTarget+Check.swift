@@ -3,10 +3,18 @@
 import Foundation
 
 extension EngineTarget {
-    /// Asks the engine once, as a poll would, and for its version besides.
+    /// Asks the engine once, as a poll would, and asks for its version too.
     ///
-    /// Takes as long as a poll at most, two seconds, and as long again if it tells a version. Blocks no thread of the caller's.
-    /// Never throws: ``ServerReading/problem`` says why nothing could be read, and an unusable target is a problem too.
+    /// It takes two seconds at most, and two more if the engine tells a version. It runs on a thread of its own, so it blocks
+    /// no thread of the task's executor.
+    ///
+    /// ```swift
+    /// let check = await EngineTarget(url: url).check()
+    /// print(check.reading.server.engine ?? "unknown", check.reading.problem ?? "can be read")
+    /// ```
+    ///
+    /// - Returns: the reading. It never throws: ``ServerReading/problem`` says why nothing could be read, and an unusable
+    ///   target is such a problem.
     public func check() async -> ServerCheck {
         await DetachedThread.value { self.checkNow() }
     }

@@ -4,7 +4,7 @@ import Foundation
 
 extension EngineTarget {
     /// Reads `GENAI_SERVER_METRICS_TARGETS`, a list of http and https URLs (`host:port` counts as http) with commas,
-    /// semicolons or white space between them, and what holds for all of them: `GENAI_SERVER_METRICS_INTERVAL`, a
+    /// semicolons or white space between them. The other variables apply to all of them: `GENAI_SERVER_METRICS_INTERVAL`, a
     /// number of seconds greater than 0, `GENAI_SERVER_METRICS_TOKEN` and `GENAI_SERVER_METRICS_CERTIFICATE`.
     ///
     /// An unusable entry is left out, with a warning that does not quote it: it may contain a password.
@@ -53,10 +53,10 @@ extension EngineTarget {
         return token
     }
 
-    /// The entries of the list, of which those that belong together are put together again.
+    /// The entries of the list, with passwords that contain a separator put together again.
     ///
-    /// In `http://me:12,s3cret@host`, an unescaped separator is part of the password, and `http://me:12` must not be
-    /// taken for a URL of its own. Put together with a slash, they are refused for the `@` after their host.
+    /// In `http://me:12,s3cret@host`, an unescaped separator is part of the password, and `http://me:12` must not count as a
+    /// URL of its own. The parts are joined with a slash, and the result is refused because of the `@` after its host.
     private static func entries(_ parts: [String]) -> [String] {
         var entries: [String] = []
         for part in parts {

@@ -1,27 +1,27 @@
-// Calls of drivers, which may hang: on a thread of their own, one at a time, with a limit to how long anybody waits.
+// Calls of drivers, which may hang: on their own thread, one at a time, and with a limit to the waiting.
 
 import GenAISupport
 
 /// Runs calls of GPU drivers and their tools on a thread of its own.
 ///
-/// A driver that hangs holds that thread and nobody else: who waits is told so after a limit, or at once when cancelled. No
+/// A driver that hangs holds that thread and no other. A waiting caller returns after a limit, or at once when cancelled. No
 /// other call begins while one hangs, so there is never more than one such thread.
 package final class DriverCalls: Sendable {
     package enum Outcome<Value: Sendable>: Sendable {
         case done(Value)
-        /// It has not returned within the limit, or an earlier one has not.
+        /// The call, or an earlier one, has not returned within the limit.
         case hangs
         case cancelled
         /// The system has no thread left.
         case noThread
     }
 
-    /// The one that all pollers of this process share.
+    /// Shared by all pollers of this process.
     package static let shared = DriverCalls()
 
     private static let threadName = "genai-gpu-calls"
 
-    /// Who has a call under way.
+    /// The owner of the running call; nil if none is running.
     private let owner = Monitor<ObjectIdentifier?>(nil)
 
     package init() {}
@@ -32,7 +32,9 @@ package final class DriverCalls: Sendable {
         return self.owner.read { $0 == id }
     }
 
-    /// Waits until no call of this owner is under way; false if one still is after `timeout`.
+    /// Waits until no call of this owner is running.
+    ///
+    /// - Returns: false if one still is after `timeout`.
     package func waitForEnd(of owner: AnyObject, timeout: Duration) -> Bool {
         let id = ObjectIdentifier(owner)
         return self.owner.wait(until: .now + timeout) { $0 == id ? nil : true } ?? false
@@ -41,10 +43,10 @@ package final class DriverCalls: Sendable {
     /// Runs `body` on the thread and waits for what it returns.
     ///
     /// - Parameters:
-    ///   - owner: who calls; it is kept until the call has returned.
-    ///   - limit: the longest time to wait, also for an earlier call.
+    ///   - owner: identifies the caller. It is retained until the call has returned.
+    ///   - limit: the longest time to wait, including the wait for an earlier call.
     ///   - cancellation: ends the waiting at once.
-    ///   - body: receives a cancellation that is raised when nobody waits any more.
+    ///   - body: receives a cancellation that is raised when the caller no longer waits.
     package func run<Value: Sendable>(
         for owner: AnyObject & Sendable,
         limit: Duration,
@@ -55,7 +57,7 @@ package final class DriverCalls: Sendable {
         let id = ObjectIdentifier(owner)
         let result = Monitor<Value?>(nil)
         return cancellation.withAction { [owner = self.owner] in
-            // Wakes who waits, to look at the cancellation.
+            // Wakes the waiting thread, which then checks the cancellation.
             owner.mutate { _ in }
             result.mutate { _ in }
         } during: {
@@ -72,7 +74,7 @@ package final class DriverCalls: Sendable {
                 DetachedThread.nameCurrent(Self.threadName)
                 DetachedThread.blockHandledSignals()
                 let value = body(call)
-                // First, so that whoever sees the result can call again.
+                // Before the result is set, so that the caller can begin another call at once.
                 withExtendedLifetime(owner) { self.owner.mutate { $0 = nil } }
                 result.mutate { $0 = value }
             }

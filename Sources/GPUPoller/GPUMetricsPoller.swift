@@ -4,13 +4,13 @@ import Foundation
 
 /// Reads this machine's GPUs in the background and passes their readings on.
 ///
-/// NVIDIA's through their management library (NVML), which is loaded at run time, or else through `nvidia-smi`; AMD's through
-/// the files of the Linux driver; Apple's through the I/O registry. Where there is no GPU, nothing is passed on and nothing is
-/// logged; it is looked for again once a minute.
+/// NVIDIA GPUs are read through NVML, their management library, which is loaded at run time, or else through `nvidia-smi`. AMD
+/// GPUs are read through the files of the Linux driver, and Apple's through the I/O registry. Where there is no GPU, nothing is
+/// passed on and nothing is logged; the poller looks again once a minute.
 ///
-/// Thread-safe. Handlers are called on the poller's thread, named `genai-gpus`; the next look waits for them. Drivers are called
-/// on another one: if a driver hangs, the GPUs are gone until it answers, and nothing else waits for it. The threads do not keep
-/// the process from exiting and end with the poller.
+/// Thread-safe. Handlers are called on the poller's thread, named `genai-gpus`; the next reading waits for them. Drivers are
+/// called on another thread: if a driver hangs, its GPUs are withdrawn until it answers, and nothing else waits for it. The
+/// threads do not keep the process from exiting, and they end with the poller.
 ///
 /// ```swift
 /// let poller = GPUMetricsPoller { gpu in
@@ -19,28 +19,31 @@ import Foundation
 ///     print(id, "is gone")
 /// }
 /// poller.start()
+/// // ... and when it is no longer needed:
+/// poller.stop()
 /// ```
 public final class GPUMetricsPoller: Sendable {
-    /// How long a look may take. `nvidia-smi` has a limit of its own, below this one.
+    /// How long one reading of all GPUs may take. `nvidia-smi` has a limit of its own, below this one.
     package static let callLimit: Duration = .seconds(8)
 
-    /// Stops wait no longer for a driver than this: if it has not answered then, it hangs.
+    /// How long a stop waits for a driver. One that has not answered by then hangs.
     private static let driverPatience: Duration = .milliseconds(200)
 
     private let log: Log
     private let calls: DriverCalls
     private let reports: GPUReports
     private let thread: RepeatingThread
-    /// What is still to be logged about the configuration: nothing after the first start.
+    /// The warnings that are not logged yet: none after the first start.
     private let warnings: Locked<[String]>
 
     /// Makes a poller that does nothing before ``start()``.
     ///
     /// - Parameters:
-    ///   - configuration: how often to look. Unusable values are replaced by their defaults and logged.
-    ///   - logLevel: the least important lines that are logged.
-    ///   - logHandler: receives the lines; the default writes them to standard error.
-    ///   - onReading: receives one reading for each GPU, and for each slice of one, at each look.
+    ///   - configuration: how often to read; by default the environment's. Unusable values are replaced by their defaults, with
+    ///     a warning.
+    ///   - logLevel: the least important level that is logged; nil logs nothing. By default ``LogLevel/info``.
+    ///   - logHandler: receives the lines; by default they are written to standard error.
+    ///   - onReading: receives one reading for each GPU, and for each slice of a GPU (MIG), at each interval.
     ///   - onWithdrawal: receives the ``GPUReading/id`` of a GPU that can't be read any more, possibly more than once. A stop
     ///     withdraws nothing.
     public convenience init(
@@ -75,7 +78,7 @@ public final class GPUMetricsPoller: Sendable {
         var warnings = configuration.warnings
         var interval = configuration.interval
         if interval <= .zero {
-            warnings.append("GPUs: the interval is not more than 0; 5 seconds are used")
+            warnings.append("GPUs: the interval must be more than 0; using 5 seconds")
             interval = PolledServer.defaultInterval
         }
         self.warnings = Locked(warnings)
@@ -95,11 +98,13 @@ public final class GPUMetricsPoller: Sendable {
 
     deinit { requestStop() }
 
-    /// True from ``start()`` until every thread has ended, also one that a driver holds.
+    /// Whether a thread is running: true from ``start()`` until every thread has ended, even one that a driver holds.
     public var isRunning: Bool { thread.isRunning || calls.isBusy(for: reports) }
 
-    /// Starts the thread and looks at once. Does nothing if the poller is running. It can be started again after a stop. If the
-    /// system has no thread left, an error is logged.
+    /// Starts the thread and reads the GPUs at once, then at the interval.
+    ///
+    /// Does nothing if the poller is running. Never blocks. It can be started again after a stop. If the system has no thread
+    /// left, an error is logged.
     public func start() {
         let warnings = warnings.withLock { warnings in
             defer { warnings = [] }
@@ -109,9 +114,10 @@ public final class GPUMetricsPoller: Sendable {
         if !thread.start() { log.error("GPUs are not read: the system can't start another thread") }
     }
 
-    /// Stops looking and waits until the threads have ended; does nothing if the poller does not run.
+    /// Stops reading and waits until the threads have ended; does nothing if the poller does not run.
     ///
-    /// - Parameter timeout: the longest time to block, from 0 to a year. A driver that hangs is waited for a fifth of a second.
+    /// - Parameter timeout: the longest time to block the calling thread, from 0 to a year; by default 5 seconds. A stop waits
+    ///   200 ms at most for a driver that hangs.
     /// - Returns: true if all threads have ended, so that no reading follows. False if one was still busy, or if this is called
     ///   from a handler; the thread then ends as soon as its work returns.
     @discardableResult
@@ -132,12 +138,12 @@ public final class GPUMetricsPoller: Sendable {
     }
 }
 
-/// What was reported of the GPUs. Several runs may report at once: one that was told to stop may still be in a handler.
+/// The GPUs that were reported. Several runs may report at once: one that was told to stop may still be in a handler.
 private final class GPUReports: Sendable {
     private struct State: Sendable {
-        /// The GPUs of the last look, by their ids.
+        /// The GPUs of the last reading, by their ids.
         var present: [String: GPUReading] = [:]
-        /// Those that are missed.
+        /// The GPUs that were there earlier and are missing now.
         var missing: [String: GPUReading] = [:]
         var hasFoundAny = false
     }
@@ -185,7 +191,7 @@ private final class GPUReports: Sendable {
         for id in readings.keys where present[id] == nil { onWithdrawal(id) }
     }
 
-    /// While nothing is known, no GPU is there; none is said to be lost.
+    /// Withdraws all GPUs while they can't be read. None is logged as lost.
     func withdrawAll(_ cancellation: Cancellation) {
         let gone = state.withLock { state in
             guard !cancellation.isCancelled else { return [String]() }
@@ -197,7 +203,7 @@ private final class GPUReports: Sendable {
 
     private func tell(isFirst: Bool, _ scan: GPUReader.Scan, gone: [GPUReading], back: [GPUReading]) {
         if isFirst { log.info("Found \(list(scan.readings))") }
-        // Slices are made and removed by people.
+        // A slice that is gone is no failure: administrators make and remove slices.
         let slices = gone.filter { $0.parent != nil && scan.losses[$0.id] == nil }
         if !slices.isEmpty { log.info("Gone: \(list(slices))") }
         let lost = gone.filter { gpu in !slices.contains { $0.id == gpu.id } }

@@ -1,20 +1,20 @@
-// One look at the GPUs after another, during one run of the poller.
+// Reads the GPUs again and again, during one run of the poller.
 
 import GenAISupport
 
-/// Reads the GPUs through ``DriverCalls`` and says what is to be said about it.
+/// Reads the GPUs through ``DriverCalls`` and logs problems.
 final class GPUPoll: Sendable {
-    /// The outcome of one look.
+    /// The outcome of one reading.
     enum Look {
         case seen(GPUReader.Scan)
-        /// Nothing is known at present, and that has been logged.
+        /// The GPUs can't be read at present. That has been logged.
         case blind
     }
 
-    /// How long the end of a run waits for the driver to be let go of.
+    /// How long the end of a run waits for the driver to be closed.
     private static let closeLimit: Duration = .milliseconds(200)
 
-    /// Nil while a call has it, of which there is one at a time.
+    /// Nil while a call uses it; there is one call at a time.
     private let reader: Locked<GPUReader?>
     private let calls: DriverCalls
     private let callLimit: Duration
@@ -37,9 +37,9 @@ final class GPUPoll: Sendable {
         hangs = FailureLog(log: log, timeSource: timeSource)
     }
 
-    /// Looks at the GPUs. None are there if the driver hangs.
+    /// Reads the GPUs.
     ///
-    /// - Parameter owner: has the call under way.
+    /// - Parameter owner: identifies the caller for ``DriverCalls``.
     /// - Returns: nil if it was cancelled.
     func read(for owner: AnyObject & Sendable, _ cancellation: Cancellation) -> Look? {
         let now = timeSource.now
@@ -50,7 +50,7 @@ final class GPUPoll: Sendable {
             { [reader] call in
                 Self.use(reader) { reader in
                     let scan = reader.read(now: now) { call.isCancelled }
-                    // A call that hung until its run was over: nobody else closes what it has opened.
+                    // If the call hung until its run was over, nobody else will close the driver.
                     if cancellation.isCancelled { reader.close() }
                     return scan
                 } ?? GPUReader.Scan()
@@ -61,7 +61,7 @@ final class GPUPoll: Sendable {
             for failure in scan.failures { log.debug("No NVIDIA GPU found through \(failure)") }
             return .seen(scan)
         case .hangs:
-            hangs.failed(.warning, "The GPU driver does not answer: no metrics of GPUs until it does")
+            hangs.failed(.warning, "The GPU driver does not answer; GPU metrics pause until it does")
             return .blind
         case .noThread:
             hangs.failed(.warning, "GPUs can't be read: the system can't start another thread")
@@ -78,7 +78,7 @@ final class GPUPoll: Sendable {
         return body(&reader)
     }
 
-    /// Lets go of the driver.
+    /// Closes the driver.
     func close(for owner: AnyObject & Sendable) {
         _ = calls.run(for: owner, limit: Self.closeLimit, cancellation: Cancellation()) { [reader] _ in
             Self.use(reader) { $0.close() } ?? ()

@@ -5,12 +5,21 @@ import Foundation
 import GPUPoller
 import OllamaPoller
 
-/// What ``instrument(_:)`` has started.
+/// What ``instrument(_:)`` has started: the collector, the pollers and the exporters.
 ///
-/// Thread-safe. Keep it to flush and shut down, or just let the process exit: the last values are exported then too,
-/// for at most two seconds.
+/// Keep it to flush and to shut down, or just let the process exit: the last values are exported then too, for at most
+/// two seconds. Every method is thread-safe.
+///
+/// ```swift
+/// let instrumentation = instrument()
+/// instrumentation.serverMetrics.setRequestsMax(32)
+/// // ... serve until the server is told to stop, and then:
+/// let isDelivered = await instrumentation.shutdown(timeout: .seconds(5))
+/// ```
 public final class GenAIInstrumentation: Sendable {
-    /// The collector that request handlers write to. After `shutdown(timeout:)` it works without effect.
+    /// The collector that request handlers write to.
+    ///
+    /// After `shutdown(timeout:)` it still takes values. Nothing exports them, but ``prometheusText()`` shows them.
     public let serverMetrics: ServerMetricsCollector
 
     private let exporter: PeriodicExporter?
@@ -30,8 +39,8 @@ public final class GenAIInstrumentation: Sendable {
         case done(Bool)
     }
 
-    /// Wires the parts. Starts nothing, calls nothing of the application's, and holds back what it logs until ``start()``:
-    /// only then can a log handler find the instrumentation.
+    /// Wires the parts. Starts nothing and calls no code of the application's. Log lines wait for ``start()``: only then
+    /// can a log handler find the instrumentation.
     package init(
         _ configuration: GenAIConfiguration,
         timeSource: any TimeSource = SystemTimeSource(),
@@ -88,12 +97,7 @@ public final class GenAIInstrumentation: Sendable {
             gpus = nil
         } else {
             ollama = configuration.ollama.map {
-                OllamaServerMetricsPoller(
-                    $0,
-                    log: log,
-                    onReading: Self.recorder(of: $0, collector),
-                    onWithdrawal: collector.withdraw
-                )
+                OllamaServerMetricsPoller($0, log: log, onReading: Self.recorder(of: $0, collector))
             }
             engines = EngineServerMetricsPoller(
                 targets: configuration.engines,
@@ -108,7 +112,7 @@ public final class GenAIInstrumentation: Sendable {
         }
     }
 
-    /// Starts the threads, unless they were shut down already. Not to be called under a lock.
+    /// Starts the threads, unless they were shut down already. Must not be called under a lock.
     package func start() {
         logGate.open()
         log.info(startNote.text)
@@ -120,66 +124,131 @@ public final class GenAIInstrumentation: Sendable {
 
     /// Logs at most once a minute: a log handler that calls `instrument()` must not cause an endless loop.
     func logSecondStart() {
-        secondStarts.failed(.warning, "instrument() was called again: the first call's configuration stays in force")
+        secondStarts.failed(
+            .warning,
+            "instrument() was called again: the configuration of the first call is still used"
+        )
     }
 
-    /// Replaces the engines that are polled. New ones are polled at once, missing ones are withdrawn, and the others
-    /// continue without a gap.
+    /// Replaces the engines that are polled, for engines that come and go.
     ///
-    /// Never blocks on the network; does nothing after `shutdown(timeout:)` or if everything is disabled. Thread-safe.
+    /// New ones are polled at once. Missing ones are withdrawn: they have no points from then on. The others continue
+    /// without a gap.
+    ///
+    /// Never blocks on the network. Does nothing after `shutdown(timeout:)`, or if ``GenAIConfiguration/isDisabled`` is
+    /// set. Thread-safe.
     ///
     /// ```swift
-    /// instrumentation.setEngines(pods.map { EngineTarget(url: $0.metricsURL, attributes: ["pod": $0.name]) })
+    /// let pods = ["vllm-0", "vllm-1"]
+    /// instrumentation.setEngines(
+    ///     pods.compactMap { pod in
+    ///         URL(string: "http://\(pod):8000/metrics").map { EngineTarget(url: $0, attributes: ["pod": pod]) }
+    ///     }
+    /// )
     /// ```
     ///
-    /// - Parameter targets: all engines to poll from now on. Unusable ones are left out with a warning.
+    /// - Parameter targets: all engines to poll from now on. Unusable ones are left out with a warning; see
+    ///   ``EngineServerMetricsPoller/setTargets(_:)``.
     public func setEngines(_ targets: [EngineTarget]) { engines?.setTargets(targets) }
 
-    /// Counts of exports so far; all 0 if nothing is exported.
+    /// Counts of exports so far; all 0 if nothing is exported. Thread-safe.
     public var exportStatistics: ExportStatistics { exporter?.statistics ?? ExportStatistics() }
 
     /// The current values in the Prometheus text format, version 0.0.4: the answer of a `/metrics` route.
     ///
     /// Serve it with `Content-Type: text/plain; version=0.0.4; charset=utf-8`. Works with any exporters or none, and
-    /// after `shutdown(timeout:)`. Sums and histograms are always cumulative. Thread-safe.
+    /// after `shutdown(timeout:)`. Sums and histograms are always cumulative.
+    ///
+    /// Thread-safe. A call costs as much as an export, but request handlers never wait for it.
+    ///
+    /// ```swift
+    /// let contentType = "text/plain; version=0.0.4; charset=utf-8"
+    /// let body = instrumentation.prometheusText()
+    /// ```
+    ///
+    /// - Returns: the page. It is never empty and ends with a line feed.
     public func prometheusText() -> String {
         // Not at the exporters' clock, which must not advance.
         prometheusEncoder.encode(serverMetrics.snapshot())
     }
 
-    /// The current values as OpenMetrics 1.0: like ``prometheusText()``, with the newest exemplar of each bucket of tracked
-    /// requests' histograms.
+    /// The current values as OpenMetrics 1.0: like ``prometheusText()``, but with exemplars. Thread-safe.
     ///
-    /// Serve it with `Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8` to those whose `Accept` header
-    /// names `application/openmetrics-text`. Prometheus stores exemplars with `--enable-feature=exemplar-storage`.
-    /// Thread-safe.
+    /// Each bucket of tracked requests' histograms has its newest exemplar. Prometheus stores them with
+    /// `--enable-feature=exemplar-storage`.
+    ///
+    /// Serve it with `Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8`, and only to clients whose
+    /// `Accept` header names that format:
+    ///
+    /// ```swift
+    /// func page(accept: String) -> String {
+    ///     accept.contains("application/openmetrics-text")
+    ///         ? instrumentation.openMetricsText() : instrumentation.prometheusText()
+    /// }
+    /// ```
+    ///
+    /// - Returns: the page, up to its last line, `# EOF`.
     public func openMetricsText() -> String {
         prometheusEncoder.encode(serverMetrics.snapshot(), as: .openMetrics)
     }
 
     /// Exports the current values now and waits until they are delivered.
     ///
-    /// - Parameter timeout: the longest time to block; 0 or more.
-    /// - Returns: true if every exporter has delivered them, even if the receiver rejected points
-    ///   (``ExportStatistics/pointsRejected``), and if there is no exporter. False after `shutdown(timeout:)`.
+    /// Thread-safe. It blocks the calling thread: asynchronous code calls the form with `await`. It must not be called from
+    /// a log handler, which it would wait for.
+    ///
+    /// ```swift
+    /// // The last lines of a batch job.
+    /// func report(_ count: Int) {
+    ///     metrics.setRequestsRunning(count)
+    ///     if !instrumentation.forceFlush(timeout: .seconds(2)) { print("not delivered") }
+    /// }
+    /// ```
+    ///
+    /// - Parameter timeout: the longest time to block, from 0 to a year.
+    /// - Returns: true if every exporter has delivered them, and if there is no exporter. Points that the receiver rejected
+    ///   (``ExportStatistics/pointsRejected``) count as delivered. False after `shutdown(timeout:)`.
     @discardableResult
     public func forceFlush(timeout: Duration = .seconds(5)) -> Bool {
         guard case .notYet = shutdownResult.read({ $0 }) else { return false }
         return exporter?.flush(timeout: timeout.withinAYear) ?? true
     }
 
-    /// `forceFlush(timeout:)` without blocking a thread of the task's executor.
+    /// Exports the current values now and waits until they are delivered, without blocking a thread of the task's executor.
+    ///
+    /// Thread-safe. A cancelled task waits all the same, at most until the timeout.
+    ///
+    /// ```swift
+    /// let isDelivered = await instrumentation.forceFlush(timeout: .seconds(2))
+    /// ```
+    ///
+    /// - Parameter timeout: the longest time to wait, from 0 to a year.
+    /// - Returns: as for the form that blocks: true if every exporter has delivered them.
     @discardableResult
     public func forceFlush(timeout: Duration = .seconds(5)) async -> Bool {
         await DetachedThread.value { self.forceFlush(timeout: timeout) }
     }
 
-    /// Stops the pollers, exports the last values and ends all threads. ``getServerMetrics()`` is nil afterwards, and
-    /// ``instrument(_:)`` can be called again.
+    /// Stops the pollers, exports the last values and ends all threads.
     ///
-    /// Further calls wait for the first one, for as long as their own timeout, and give its result.
+    /// ``getServerMetrics()`` is nil afterwards, and ``instrument(_:)`` can be called again.
     ///
-    /// - Parameter timeout: the time limit of the last export. Ending the threads takes some milliseconds more.
+    /// Thread-safe. Further calls wait for the first one, for as long as their own timeout, and return its result. It blocks
+    /// the calling thread: asynchronous code calls the form with `await`. It must not be called from a log handler or a
+    /// source, which it would wait for.
+    ///
+    /// ```swift
+    /// signal(SIGTERM, SIG_IGN)
+    /// let signals = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
+    /// signals.setEventHandler {
+    ///     instrumentation.shutdown(timeout: .seconds(5))
+    ///     exit(0)
+    /// }
+    /// signals.resume()
+    /// ```
+    ///
+    /// - Parameter timeout: the time limit of the last export, from 0 to a year. Ending the threads takes some
+    ///   milliseconds more.
     /// - Returns: true only if the last values were delivered and all threads have ended.
     @discardableResult
     public func shutdown(timeout: Duration = .seconds(5)) -> Bool {
@@ -200,7 +269,7 @@ public final class GenAIInstrumentation: Sendable {
         return result
     }
 
-    /// Pollers are told to stop first, so that the last values no longer change. They are waited for last.
+    /// Tells the pollers to stop first, so that the last values no longer change, and waits for them last.
     private func stopThreads(timeout: Duration) -> Bool {
         let deadline = ContinuousClock.now + timeout
         ollama?.close()
@@ -215,7 +284,17 @@ public final class GenAIInstrumentation: Sendable {
         return isDelivered && hasOllamaEnded && haveEnginesEnded && haveGPUsEnded
     }
 
-    /// `shutdown(timeout:)` without blocking a thread of the task's executor.
+    /// Stops the pollers, exports the last values and ends all threads, without blocking a thread of the task's executor.
+    ///
+    /// Thread-safe. A cancelled task waits all the same, at most until the timeout.
+    ///
+    /// ```swift
+    /// let isDelivered = await instrumentation.shutdown(timeout: .seconds(5))
+    /// ```
+    ///
+    /// - Parameter timeout: the time limit of the last export, from 0 to a year. Ending the threads takes some
+    ///   milliseconds more.
+    /// - Returns: true only if the last values were delivered and all threads have ended.
     @discardableResult
     public func shutdown(timeout: Duration = .seconds(5)) async -> Bool {
         await DetachedThread.value { self.shutdown(timeout: timeout) }
@@ -223,8 +302,8 @@ public final class GenAIInstrumentation: Sendable {
 }
 
 extension GenAIInstrumentation {
-    /// Records what an Ollama says. One that nobody has configured is only looked for: until it has answered it is not
-    /// reported, or every machine without Ollama would have a server that is down.
+    /// Records the readings of Ollama. If nobody has configured one, it is not reported until it has answered: otherwise
+    /// every machine without Ollama would report a server that is down.
     static func recorder(
         of ollama: OllamaConfiguration,
         _ collector: ServerMetricsCollector

@@ -4,8 +4,11 @@ import Foundation
 
 /// Starts metric collection and export for this process.
 ///
-/// Never throws, never blocks on the network or a GPU, and returns in milliseconds. A second call returns the running
-/// instrumentation and logs a warning; after `shutdown(timeout:)` it starts afresh. Thread-safe.
+/// Call it once, before the server takes requests. It never throws, never blocks on the network or a GPU, and returns in
+/// milliseconds. What can't work is logged, and the rest works.
+///
+/// A second call starts nothing: it returns the running instrumentation and logs a warning. After `shutdown(timeout:)`,
+/// a call starts afresh. Thread-safe.
 ///
 /// When the process exits normally (`main` returns, or `exit` is called), the last values are exported, for at most two
 /// seconds. A signal that ends the process is not a normal exit: handle it and call `shutdown(timeout:)`.
@@ -15,8 +18,9 @@ import Foundation
 /// instrumentation.serverMetrics.setKVCacheUsage(model: "llama-3", percent: 62.5)
 /// ```
 ///
-/// - Parameter configuration: the settings; by default those of the environment.
-/// - Returns: the running instrumentation.
+/// - Parameter configuration: the settings; by default those of the environment. An unusable setting is replaced by its
+///   default, with a warning in the log.
+/// - Returns: the running instrumentation. You need not keep it: the process does.
 @discardableResult
 public func instrument(_ configuration: GenAIConfiguration = GenAIConfiguration()) -> GenAIInstrumentation {
     if let running = current.withLock({ $0 }) {
@@ -40,13 +44,15 @@ public func instrument(_ configuration: GenAIConfiguration = GenAIConfiguration(
     return running
 }
 
-/// The running instrumentation's collector; nil before ``instrument(_:)`` and after `shutdown(timeout:)`.
+/// The running instrumentation's collector, for code that it can't be handed to.
 ///
-/// Costs one uncontended lock; thread-safe.
+/// A call costs one uncontended lock. Thread-safe.
 ///
 /// ```swift
 /// getServerMetrics()?.incrementRequestsRunning()
 /// ```
+///
+/// - Returns: the collector; nil before ``instrument(_:)`` and after `shutdown(timeout:)`.
 public func getServerMetrics() -> ServerMetricsCollector? {
     serverMetrics.object
 }

@@ -1,4 +1,4 @@
-// The line of the log that says what instrument() has begun.
+// The log line that says what instrument() has started.
 
 import EnginePoller
 import Foundation
@@ -12,7 +12,7 @@ struct StartNote: Sendable {
     private let configuration: GenAIConfiguration
     private let sendsOTLP: Bool
 
-    /// - Parameter sendsOTLP: false also where OTLP is configured and can't work.
+    /// - Parameter sendsOTLP: whether OTLP is exported; false also if it is configured but can't work.
     init(_ configuration: GenAIConfiguration, sendsOTLP: Bool) {
         self.configuration = configuration
         self.sendsOTLP = sendsOTLP

@@ -1,4 +1,4 @@
-// The amount of GPU memory that 100 % stands for.
+// The amount of GPU memory that a usage of 100 % stands for.
 
 import Foundation
 import GPUPoller
@@ -7,8 +7,8 @@ import GPUPoller
 ///
 /// Not thread-safe: each run of the poller has its own.
 final class GPUMemory {
-    /// Bytes that are assumed where nothing is known, as by the Python package `genai-otel-instrument`. Percentages
-    /// then show whether a model grows or shrinks, not how full the GPU is.
+    /// Bytes that are assumed if nothing is known; the Python package `genai-otel-instrument` does the same. Percentages then
+    /// show whether a model grows or shrinks, not how full the GPU is.
     static let assumed = Double(8 << 30)
 
     /// Time from a failed detection to the next attempt.
@@ -16,10 +16,10 @@ final class GPUMemory {
 
     /// How long a detection may take. `nvidia-smi` has a limit of its own, below this one.
     private static let detectionLimit: Duration = .seconds(8)
-    /// How long a detection that is called off is waited for. If it has not ended then, the driver hangs.
+    /// How long to wait for a detection that was cancelled. If it has not ended by then, the driver hangs.
     private static let patience: Duration = .milliseconds(200)
 
-    /// Has the calls of the driver under way.
+    /// Identifies the driver calls of this object.
     private final class Caller: Sendable {}
 
     private enum Source { case fixed(Double), detected }
@@ -36,7 +36,7 @@ final class GPUMemory {
     /// - Parameters:
     ///   - configured: bytes, greater than 0; if set, nothing is detected.
     ///   - isLocal: whether Ollama runs on this machine. If not, this machine's GPUs do not count.
-    ///   - calls: where drivers are called.
+    ///   - calls: runs the driver calls.
     init(
         configured: Double?,
         isLocal: Bool,

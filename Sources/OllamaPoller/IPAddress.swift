@@ -23,7 +23,7 @@ enum IPAddress {
         var next = first
         while let interface = next?.pointee {
             next = interface.ifa_next
-            // Some have no address.
+            // Some interfaces have no address.
             guard let address = UnsafeRawPointer(interface.ifa_addr) else { continue }
             switch Int32(address.load(as: sockaddr.self).sa_family) {
             case AF_INET:

@@ -10,10 +10,10 @@ struct LoadedModels: Equatable {
     /// Further entries are not read: no machine has so many models in memory.
     static let limit = 10_000
 
-    /// Name, sizes and context. GPU memory is 0 if the field is missing: nothing is on the GPU. What is no size is nil. Each
-    /// name once: a model that is listed twice is in memory twice, so its bytes are added.
+    /// Name, sizes and context of each model. GPU memory is 0 if the field is missing: nothing is on the GPU. An unusable size is
+    /// nil. Each name is there once: a model that is listed twice is in memory twice, so its bytes are added.
     private(set) var models: [ModelReading] = []
-    /// The digest of each model, where it is told.
+    /// The digests by model, as far as they are listed.
     private(set) var digests: [String: String] = [:]
     /// Number of entries that could be read.
     private(set) var count = 0
@@ -94,7 +94,7 @@ private struct Entry: Decodable {
         orMissing missing: Int? = nil
     ) -> Int? {
         guard let count = try? fields.decodeIfPresent(Int.self, forKey: key) else {
-            // A field of another type is not one that is missing.
+            // A field of another type is not a missing field.
             return (try? fields.decodeNil(forKey: key)) == true || !fields.contains(key) ? missing : nil
         }
         return count >= 0 ? count : nil

@@ -1,4 +1,4 @@
-// Whether an address is this machine: only then its GPUs are those of the server there.
+// Whether an address is this machine: only then does a server there use this machine's GPUs.
 
 import GenAISupport
 

@@ -1,18 +1,21 @@
-// Asks an Ollama once, without a poller.
+// Asks Ollama once, without a poller.
 
 import Foundation
 import GPUPoller
 
 extension OllamaConfiguration {
-    /// Asks the Ollama once, as a poll would, and for its version besides.
+    /// Asks Ollama once, as a poll would, and asks for its version too.
     ///
-    /// Takes two seconds at most, and some more where the GPU memory has to be detected. Blocks no thread of the caller's.
-    /// Never throws: ``ServerReading/problem`` says why nothing could be read, and an unusable URL is a problem too.
+    /// It takes four seconds at most, and up to eight more where the GPU memory has to be detected. It runs on a thread of its
+    /// own, so it blocks no thread of the task's executor.
     ///
     /// ```swift
     /// let check = await OllamaConfiguration().check()
     /// print("Ollama", check.version ?? "", check.reading.problem ?? "can be read")
     /// ```
+    ///
+    /// - Returns: the reading. It never throws: ``ServerReading/problem`` says why nothing could be read, and an unusable URL
+    ///   is such a problem.
     public func check() async -> ServerCheck {
         await DetachedThread.value { self.checkNow() }
     }

@@ -4,7 +4,8 @@ import Foundation
 
 /// Where an Ollama server is and how it is polled.
 ///
-/// `init()` reads the environment; every property can then be set in code.
+/// `OllamaConfiguration()` reads the environment; every property can then be set in code. Secrets are in no log and not in
+/// ``description``. A value: safe to pass between threads.
 ///
 /// ```swift
 /// var ollama = OllamaConfiguration()
@@ -14,7 +15,7 @@ import Foundation
 public struct OllamaConfiguration: Sendable {
     /// The server's base URL, http or https; `api/ps` is appended to its path. Default: `http://localhost:11434`.
     ///
-    /// User info (`http://user:password@host`) is sent as basic authentication and never logged. Environment:
+    /// User info (`http://user:password@host`) is sent as Basic authorization and never logged. Environment:
     /// `OLLAMA_BASE_URL`; without it `OLLAMA_HOST`, in all the forms that Ollama itself takes.
     public var url: URL {
         didSet {
@@ -23,40 +24,42 @@ public struct OllamaConfiguration: Sendable {
         }
     }
 
-    /// What the URL was set by, for log lines.
+    /// The name of the setting that holds the URL, for log lines.
     private(set) var urlName = "OLLAMA_BASE_URL"
 
-    /// Whether the environment or code says where Ollama is. Otherwise it is only looked for.
+    /// Whether the environment or code sets the URL. Otherwise an Ollama that never answers is not reported.
     package private(set) var isConfigured: Bool
 
     /// Time from one poll to the next, more than 0. Default: 5 seconds.
     ///
-    /// Values are limited to 10 milliseconds to a year; 0 and less become the default. Environment:
+    /// Values are clamped to 10 milliseconds through a year; 0 and less become the default, with a warning. Environment:
     /// `GENAI_OLLAMA_METRICS_INTERVAL`, in seconds.
     public var interval: Duration
 
-    /// The GPU memory that 100 % stands for, in GiB, more than 0. Default: nil, which means that it is detected.
+    /// The GPU memory that a usage of 100 % stands for, in GiB, more than 0. Default: nil, which detects it.
     ///
     /// Set it for an Ollama on another machine, or if detection finds more than Ollama may use. Environment:
     /// `GENAI_OLLAMA_MAX_VRAM_GB`.
     public var maxVRAMGibibytes: Double?
 
-    /// Whether the processes by which Ollama serves its models are read, too. Default: true.
+    /// Whether Ollama's runners, the processes that serve its models, are read too. Default: true.
     ///
-    /// They tell requests, slots and tokens of each model (Ollama 0.30 and later). Works on Linux, for an Ollama on this
+    /// They tell the requests, slots and tokens of each model (Ollama 0.30 and later). Works on Linux, for an Ollama on this
     /// machine; elsewhere it does nothing. Environment: `GENAI_OLLAMA_RUNNERS`.
     public var readsRunners: Bool
 
-    /// PEM file with the certificate authorities to trust instead of the system's. Default: nil.
+    /// PEM file with the certificate authorities to trust instead of the system's. Default: nil, for the system's.
     ///
-    /// Works on Linux, through libcurl. Where it can't be honoured (elsewhere, or if the file is missing or no PEM),
-    /// Ollama is not polled, and an error says so: trust is never weakened. Environment: `GENAI_OLLAMA_CERTIFICATE`.
+    /// Works on Linux, through libcurl. Elsewhere, and if the file is missing or is not PEM, Ollama is not polled, and an error
+    /// says so: trust is never weakened. Environment: `GENAI_OLLAMA_CERTIFICATE`.
     public var certificateFile: String?
 
-    /// One line for each variable that could not be used. The poller logs them when it starts.
+    /// One sentence for each environment variable that could not be used. The poller logs them when it starts.
     public internal(set) var warnings: [String] = []
 
-    /// Reads the environment. An unusable value is ignored, with an entry in ``warnings``.
+    /// Reads the settings from the environment. Never fails: an unusable value is ignored, with an entry in ``warnings``.
+    ///
+    /// - Parameter environment: variables by name; by default those of this process. An empty value counts as unset.
     public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         var reader = EnvironmentReader(environment)
         self.init(reading: &reader)
@@ -96,7 +99,8 @@ public struct OllamaConfiguration: Sendable {
     /// A pebibyte, in GiB.
     static let largestVRAM = 1_048_576.0
 
-    /// The server's own URL. Applications that share the variable name the path of one of its interfaces.
+    /// The server's own URL, without the path of an interface. Other applications, which read the same variable, may need `/v1`
+    /// or `/api` at its end.
     private static func serverURL(_ endpoint: HTTPEndpoint) -> URL {
         var path = endpoint.path[...]
         for suffix in ["/", "/v1", "/api", "/"] {

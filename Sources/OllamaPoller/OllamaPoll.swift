@@ -12,7 +12,7 @@ final class OllamaPoll: ServerPoll {
         /// Nobody listens. This is normal on machines where Ollama runs only now and then.
         case absent
         case trouble(String)
-        /// It answers, but not this in time.
+        /// Ollama answers other requests, but did not answer this one in time.
         case busy
         case cancelled
     }
@@ -25,7 +25,7 @@ final class OllamaPoll: ServerPoll {
     private let server: ServerIdentity
     private let transport: any HTTPTransport
     private let gpuMemory: GPUMemory
-    /// Nil where its processes can't be this machine's.
+    /// Nil if the runners are not wanted, or can't be on this machine.
     private let runners: OllamaRunners?
     private let timeLimit: Duration
     private let log: Log
@@ -33,7 +33,7 @@ final class OllamaPoll: ServerPoll {
     private let troubles: FailureLog
     private var hasSaidThatNoGPUIsUsed = false
 
-    /// - Parameter processRoot: where the system shows its processes.
+    /// - Parameter processRoot: the folder in which the system shows its processes.
     init(
         _ target: OllamaTarget,
         detector: VRAMDetector,
@@ -102,7 +102,7 @@ final class OllamaPoll: ServerPoll {
         until deadline: ContinuousClock.Instant,
         _ cancellation: Cancellation
     ) throws(Failure) -> LoadedModels {
-        // A model that is loading can hold the list back for many seconds. Then there is time to find out.
+        // A model that is loading can delay the list for many seconds. Time is left to find out whether Ollama is up.
         let timeout = ContinuousClock.now.duration(to: deadline) * 0.75
         switch transport.send(request, timeout: timeout, cancellation: cancellation) {
         case .success(let response) where response.status == 200:
@@ -121,12 +121,12 @@ final class OllamaPoll: ServerPoll {
         }
     }
 
-    /// Whether it answers what needs no lock of its own.
+    /// Whether Ollama answers a request for which it needs no lock.
     private func isUp(until deadline: ContinuousClock.Instant, _ cancellation: Cancellation) -> Bool {
         version(until: deadline, cancellation) != nil
     }
 
-    /// Nil if it does not tell.
+    /// Ollama's version; nil if it does not answer.
     func version(until deadline: ContinuousClock.Instant, _ cancellation: Cancellation) -> String? {
         struct Version: Decodable { var version: String }
         var request = request

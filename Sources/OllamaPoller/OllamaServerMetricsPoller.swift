@@ -5,46 +5,49 @@ import GPUPoller
 
 /// Polls an Ollama server in the background and passes its readings on.
 ///
-/// Each poll GETs `/api/ps` and calls `onReading`. A reading has the number of loaded models and, for each model, its
-/// bytes of GPU memory and their share of the total in percent (weights, KV cache and buffers together: Ollama reports
-/// only the sum). On Linux, the processes by which an Ollama on this machine serves its models tell requests and tokens,
-/// too. If Ollama can't be read, the reading is down; if it is busy, it is up without figures. The total is the configured
-/// GPU memory, or it is detected on the poller's thread after Ollama's first answer.
+/// Each poll sends `GET /api/ps` and calls `onReading`. A reading has the number of loaded models and, for each model, its
+/// bytes of GPU memory and their share of the total in percent. That is weights, KV cache and buffers together: Ollama
+/// reports only their sum. The total is ``OllamaConfiguration/maxVRAMGibibytes``, or it is detected after Ollama's first
+/// answer.
+///
+/// On Linux, the runners of an Ollama on this machine are read too, for requests and tokens
+/// (``OllamaConfiguration/readsRunners``). If Ollama can't be read, the reading is down; if it is busy, the reading is up
+/// without figures.
 ///
 /// Thread-safe. `onReading` is called on the poller's thread, named `genai-ollama`; the next poll waits for it. Polling
 /// ends with ``stop(timeout:)`` or with the last reference to the poller.
 ///
 /// ```swift
 /// let poller = OllamaServerMetricsPoller { reading in
-///     for model in reading.models { print(model.model ?? "?", model.kvCacheUsage ?? 0) }
+///     for model in reading.models { print(model.model ?? "?", model.kvCacheUsage ?? 0, "% of the GPU memory") }
 /// }
 /// poller.start()
+/// // ... and when it is no longer needed:
+/// poller.stop()
 /// ```
 public final class OllamaServerMetricsPoller: Sendable {
     private let log: Log
     /// Nil if the URL or the certificate file is unusable.
     private let server: PolledServer?
-    /// What is still to be logged about the configuration: nothing after the first start.
+    /// The lines about the configuration that are not logged yet: none after the first start.
     private let notes: Locked<[OllamaTarget.Note]>
 
     /// Makes a poller that does nothing before ``start()``.
     ///
     /// - Parameters:
-    ///   - configuration: where to poll and how often. Unusable values are replaced by their defaults and logged.
-    ///   - logLevel: the least important lines that are logged.
-    ///   - logHandler: receives the lines; the default writes them to standard error.
+    ///   - configuration: where to poll and how often; by default the environment's. With an unusable URL or certificate file
+    ///     nothing is polled, and an error says so. Other unusable values are replaced by their defaults, with a warning.
+    ///   - logLevel: the least important level that is logged; nil logs nothing. By default ``LogLevel/info``.
+    ///   - logHandler: receives the lines; by default they are written to standard error.
     ///   - onReading: receives one reading per poll.
-    ///   - onWithdrawal: there for symmetry with other pollers. It is never called: Ollama's identity does not change,
-    ///     and a stop withdraws nothing.
     public convenience init(
         _ configuration: OllamaConfiguration = OllamaConfiguration(),
         logLevel: LogLevel? = .info,
         logHandler: (@Sendable (LogEntry) -> Void)? = nil,
-        onReading: @escaping @Sendable (ServerReading) -> Void,
-        onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
+        onReading: @escaping @Sendable (ServerReading) -> Void
     ) {
         let log = Log(level: logLevel, handler: logHandler ?? Log.standardError)
-        self.init(configuration, log: log, onReading: onReading, onWithdrawal: onWithdrawal)
+        self.init(configuration, log: log, onReading: onReading)
     }
 
     /// With the parts that tests replace.
@@ -58,8 +61,7 @@ public final class OllamaServerMetricsPoller: Sendable {
         ),
         processRoot: String = RunnerProcesses.systemRoot,
         calls: DriverCalls = .shared,
-        onReading: @escaping @Sendable (ServerReading) -> Void,
-        onWithdrawal: @escaping @Sendable (ServerIdentity) -> Void = { _ in }
+        onReading: @escaping @Sendable (ServerReading) -> Void
     ) {
         let log = log.about(["component": "ollama"])
         self.log = log
@@ -71,7 +73,8 @@ public final class OllamaServerMetricsPoller: Sendable {
                 log: log,
                 timeSource: timeSource,
                 onReading: onReading,
-                onWithdrawal: onWithdrawal
+                // Its identity stays the same.
+                onWithdrawal: { _ in }
             ) { _ in
                 OllamaPoll(
                     target,
@@ -88,11 +91,13 @@ public final class OllamaServerMetricsPoller: Sendable {
 
     deinit { requestStop() }
 
-    /// True from ``start()`` until the last thread has ended.
+    /// Whether the thread is running: true from ``start()`` until the last thread has ended.
     public var isRunning: Bool { server?.isRunning ?? false }
 
-    /// Starts the thread and polls at once. Does nothing if the poller is running. It can be started again after a
-    /// stop. If the system has no thread left, an error is logged and ``isRunning`` stays false.
+    /// Starts the thread and polls at once, then at the interval.
+    ///
+    /// Does nothing if the poller is running. Never blocks. It can be started again after a stop. If the system has no thread
+    /// left, an error is logged and ``isRunning`` stays false.
     public func start() {
         let notes = notes.withLock { notes in
             defer { notes = [] }
@@ -104,7 +109,7 @@ public final class OllamaServerMetricsPoller: Sendable {
 
     /// Stops polling and waits until the thread has ended; does nothing if the poller does not run.
     ///
-    /// - Parameter timeout: the longest time to block, from 0 to a year.
+    /// - Parameter timeout: the longest time to block the calling thread, from 0 to a year; by default 5 seconds.
     /// - Returns: true if all threads have ended, so that no reading follows. False if one was still busy after
     ///   `timeout`, or if this is called from `onReading`; the thread then ends as soon as its work returns.
     @discardableResult

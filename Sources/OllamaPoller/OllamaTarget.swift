@@ -9,14 +9,14 @@ struct OllamaTarget: Sendable {
     let interval: Duration
     /// Bytes; nil if not set.
     let maxVRAM: Double?
-    /// What a user has to change for another URL.
+    /// The name of the setting that holds the URL.
     let urlName: String
     private let readsRunners: Bool
 
     /// Files that can be honoured.
     let tls: TLSFiles
 
-    /// The target, nil if its URL or certificate file can't be used, and what has to be logged about the configuration.
+    /// The target, and the lines to log about the configuration. The target is nil if its URL or certificate file is unusable.
     static func check(_ configuration: OllamaConfiguration) -> (target: OllamaTarget?, notes: [Note]) {
         var notes: [Note] = configuration.warnings.map { (.warning, $0) }
         let target = OllamaTarget(configuration, &notes)
@@ -58,7 +58,7 @@ struct OllamaTarget: Sendable {
         }
     }
 
-    /// What reads its runners; nil if they are not wanted, or not on this machine.
+    /// Reads the runners; nil if they are not wanted, or not on this machine.
     func runners(processRoot: String, log: Log, timeSource: any TimeSource) -> OllamaRunners? {
         #if os(Linux)
         guard readsRunners, isLocal else { return nil }
@@ -69,7 +69,7 @@ struct OllamaTarget: Sendable {
             timeSource: timeSource
         )
         #else
-        // Other systems show no arguments of processes in files.
+        // Other systems have no files with the arguments of processes.
         return nil
         #endif
     }

@@ -147,7 +147,7 @@ struct GPUMetricsPollerTests {
         library.set(.hangs, to: 1)
         for _ in 0..<3 { setting.nextLook() }
         #expect(setting.withdrawn == ["GPU-0"])
-        #expect(setting.warnings == ["The GPU driver does not answer: no metrics of GPUs until it does"])
+        #expect(setting.warnings == ["The GPU driver does not answer; GPU metrics pause until it does"])
         let calls = library.value(.calls)
         setting.nextLook()
         #expect(library.value(.calls) == calls, "it is not called again while a call hangs")
@@ -207,6 +207,6 @@ struct GPUMetricsPollerTests {
         #expect(setting.time.timeUntilNextDeadline == .seconds(5))
         setting.poller.stop()
         setting.poller.start()
-        #expect(setting.warnings == ["GPUs: the interval is not more than 0; 5 seconds are used"])
+        #expect(setting.warnings == ["GPUs: the interval must be more than 0; using 5 seconds"])
     }
 }

@@ -254,7 +254,7 @@ struct ConfigurationTests {
             ),
             (
                 ["OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"],
-                #"OTEL_EXPORTER_OTLP_PROTOCOL is "grpc", which this package does not speak; http/protobuf is used"#
+                #"OTEL_EXPORTER_OTLP_PROTOCOL is "grpc", which is not supported; http/protobuf is used"#
             ),
             (
                 ["OTEL_EXPORTER_OTLP_COMPRESSION": "br"],

@@ -100,6 +100,13 @@ struct RequestObjectiveTests {
         #expect(good(metrics) == ["any m0": 1, "any m1": 1, "any true": 3])
     }
 
+    @Test("models that objectives name take nobody's slot")
+    func namedModels() {
+        let metrics = metrics(RequestObjective("any"), RequestObjective("big", models: ["a", "b", "c"]), limit: 1)
+        metrics.trackRequest(model: "unnamed") { _ in }
+        #expect(good(metrics) == ["any unnamed": 1])
+    }
+
     @Test("a model without a name, and no objective at all")
     func odd() {
         let metrics = metrics(RequestObjective("any"))

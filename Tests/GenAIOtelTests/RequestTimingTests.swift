@@ -126,7 +126,7 @@ struct HistogramTableTests {
     private func points(of table: HistogramTable, _ attributes: [[Attribute]]) -> [HistogramPoint] {
         var paged = PagedArray<[Attribute]>()
         for attribute in attributes { paged.append(attribute) }
-        return table.points(paged, start: 0, exemplars: ExemplarTable.Interval(endDate: 0, dateOfZero: 0))
+        return table.points(paged, start: 0, exemplars: ExemplarTable.Interval(dateOfZero: 0))
     }
 
     @Test("a bound belongs to the bucket that it ends")

@@ -35,7 +35,7 @@ struct ResourceTests {
             #expect(resource.attributes.contains { $0.key == "team" })
             #expect(
                 configuration.validated().warnings == [
-                    "The resource attribute \(key) has no value; the package's own stays"
+                    "The resource attribute \(key) is empty; the package's own value is kept"
                 ]
             )
         }

@@ -150,6 +150,7 @@ struct ServerCounterTests {
             HistogramReading(bounds: [1, 1], bucketCounts: [1, 1, 1], sum: 1),
             HistogramReading(bounds: [1], bucketCounts: [1], sum: 1),
             HistogramReading(bounds: [.nan], bucketCounts: [1, 1], sum: 1),
+            HistogramReading(bounds: [-1, 1], bucketCounts: [0, 1, 1], sum: 1),
             HistogramReading(bounds: [1], bucketCounts: [1, 1], sum: .infinity),
         ]
     )

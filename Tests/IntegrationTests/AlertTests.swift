@@ -19,19 +19,7 @@ struct AlertTests {
         }
 
         /// The summaries of the alerts of this name that fire or are about to.
-        func summaries(_ alert: String) throws -> Set<String> {
-            struct Answer: Decodable {
-                struct Alert: Decodable {
-                    var labels: [String: String]
-                    var annotations: [String: String]
-                }
-                struct Alerts: Decodable { var alerts: [Alert] }
-                var data: Alerts
-            }
-            let answer = try JSONDecoder().decode(Answer.self, from: Data(prometheus.get("/api/v1/alerts").body))
-            let alerts = answer.data.alerts.filter { $0.labels["alertname"] == alert }
-            return Set(alerts.compactMap { $0.annotations["summary"] })
-        }
+        func summaries(_ alert: String) throws -> Set<String> { try prometheus.summaries(alert) }
 
         /// Waits until the alert fires for exactly these values of a label, doing something again and again meanwhile.
         func expect(
@@ -262,6 +250,118 @@ struct AlertTests {
         }
     }
 
+    @Test(
+        "conditions that take a quarter of an hour, asked of made series: who fires, and who comes near it",
+        Program.areThere(.prometheus)
+    )
+    func conditions() throws {
+        let prometheus = try Prometheus(
+            configuration: Documentation.prometheusConfiguration("prometheus-otlp.yml"),
+            files: Documentation.rules(holdingFor: "1s"),
+            arguments: ["--web.console.templates=\(Documentation.path("prometheus/consoles"))"]
+        )
+        defer { prometheus.process.stop() }
+        let engine = ["server.address": "10.0.0.1", "server.port": "8000"]
+        let polled = engine.merging(["engine": "vllm", "model": "llama"]) { $1 }
+        let counted = engine.merging(["gen_ai.provider.name": "vllm", "gen_ai.request.model": "llama"]) { $1 }
+        let output = counted.merging(["gen_ai.token.type": "output"]) { $1 }
+
+        func capacity(_ job: String, running: Double, waiting: Double, max: Double?, _ labels: [String: String] = [:]) {
+            made[job, default: []] += [
+                .gauge("gen_ai.server.requests.running", labels) { _ in running },
+                .gauge("gen_ai.server.requests.waiting", labels) { _ in waiting },
+            ]
+            if let max { made[job]?.append(.gauge("gen_ai.server.requests.max", labels) { _ in max }) }
+        }
+        var made: [String: [MadeSeries]] = [:]
+        capacity("full", running: 8, waiting: 3, max: 8)
+        capacity("full-engine", running: 19, waiting: 1, max: 20, polled)
+        capacity("busy", running: 8, waiting: 0, max: 8)
+        capacity("roomy", running: 7, waiting: 3, max: 8)
+        capacity("boundless", running: 8, waiting: 3, max: nil)
+
+        func generation(_ job: String, running: @escaping (Double) -> Double, tokens: @escaping (Double) -> Double) {
+            made[job] = [
+                .gauge("gen_ai.server.requests.running", polled, running),
+                .sum("gen_ai.server.tokens", "{token}", output, tokens),
+            ]
+        }
+        // By seconds; now it is 1 500.
+        generation("stuck", running: { _ in 3 }, tokens: { 100 + min($0, 300) })
+        generation("at-work", running: { _ in 3 }, tokens: { 100 + $0 })
+        generation("without-work", running: { _ in 0 }, tokens: { _ in 500 })
+        generation("idle-in-between", running: { (1000...1060).contains($0) ? 0 : 1 }, tokens: { _ in 500 })
+        generation("embeddings", running: { _ in 3 }, tokens: { _ in 0 })
+
+        for (job, preemptions) in [("preempts", 0.3), ("preempts-rarely", 0.15)] {
+            made[job] = [
+                .sum("gen_ai.server.preemptions", "{preemption}", counted) { $0 * preemptions },
+                .sum("gen_ai.requests", "{request}", counted) { $0 * 2 },
+            ]
+        }
+        func exported(_ job: String, failed: @escaping (Double) -> Double) {
+            let name = "otel.sdk.exporter.metric_data_point.exported"
+            made[job] = [
+                .sum(name, "{data_point}", [:]) { 50 * $0 },
+                .sum(name, "{data_point}", ["error.type": "413"], failed),
+            ]
+        }
+        exported("loses", failed: { $0 })
+        exported("lost-once", failed: { min($0, 60) })
+        made["down"] = [.gauge("gen_ai.server.up", polled) { _ in 0 }]
+        let (running, kv) = ("gen_ai.server.requests.running", "gen_ai.server.kv_cache.usage")
+        made["overflows"] = [.gauge(kv, unit: "%", ["otel.metric.overflow": "true"]) { _ in 50 }]
+        made["named-so"] = [
+            .gauge(kv, unit: "%", ["model": "otel.metric.overflow"]) { _ in 50 }, .gauge(running) { _ in 1 },
+        ]
+
+        let now = Date().timeIntervalSince1970
+        try MadeSeries.push(made, to: prometheus.otlpEndpoint, until: now, seconds: 1500)
+        func firing(_ alert: String) throws -> Set<String> {
+            try Set(prometheus.query(prometheus.condition(of: alert), by: "job", at: now).keys)
+        }
+        #expect(try firing("GenAIServerCapacityFull") == ["full", "full-engine"])
+        #expect(try firing("GenAIServerEngineStuck") == ["stuck"])
+        #expect(try firing("GenAIServerPreemptionsHigh") == ["preempts"])
+        #expect(try firing("GenAIServerExportLosesPoints") == ["loses"])
+        #expect(try firing("GenAIServerSeriesOverflow") == ["overflows"])
+        #expect(try firing("GenAIServerEngineDown") == ["down"])
+        let others = ["QueueLong", "KVCacheNearlyFull", "GPUHot"].map { "GenAIServer" + $0 }
+        #expect(try others.filter { try !firing($0).isEmpty } == [])
+
+        let summaries = [
+            ("EngineDown", "down", "the engine vllm at 10.0.0.1:8000 is down"),
+            ("EngineStuck", "stuck", "the engine vllm at 10.0.0.1:8000 runs 3 requests and makes no tokens"),
+            ("CapacityFull", "full", "100% of the capacity is in use, and requests wait"),
+            ("CapacityFull", "full-engine", "95% of the capacity is in use for llama (vllm), and requests wait"),
+            ("ExportLosesPoints", "loses", "metrics are lost (413)"),
+            ("PreemptionsHigh", "preempts", "vllm preempts 15% of the requests for llama"),
+            ("SeriesOverflow", "overflows", "the cardinality limit is reached, and new models share one series"),
+        ]
+        for (alert, job, summary) in summaries {
+            var found: Set<String> = []
+            let isSo = eventually(within: .seconds(20)) {
+                found = (try? prometheus.summaries("GenAIServer\(alert)", of: job)) ?? []
+                return found == ["\(job): \(summary)"]
+            }
+            #expect(isSo, "\(alert): \(found)")
+        }
+
+        // The console lists them, the critical ones first.
+        let listed = summaries.enumerated().map { index, alert in
+            ["GenAIServer\(alert.0)", index < 2 ? "critical" : "warning", alert.1]
+        }
+        var console = try ConsolePage(prometheus)
+        let areListed = eventually(within: .seconds(20)) {
+            guard let page = try? ConsolePage(prometheus) else { return false }
+            console = page
+            return page.rows("alerts") == listed
+        }
+        #expect(areListed, "\(console.rows("alerts"))")
+        let down = console.rows("engines")
+        #expect(down.map { Array($0.prefix(3)) } == [["vllm 10.0.0.1:8000", "down", "down"]], "\(down)")
+    }
+
     @Test("Prometheus evaluates every rule of the files as they are", Program.areThere(.prometheus))
     func rules() throws {
         let prometheus = try Prometheus(
@@ -287,7 +387,7 @@ struct AlertTests {
         }
         #expect(eventually(within: .seconds(20)) { (try? rules().allSatisfy { $0.health == "ok" }) == true })
         let alerts = try rules().filter { $0.duration != nil }
-        #expect(alerts.count == 11)
+        #expect(alerts.count == 16)
         for alert in alerts {
             #expect(alert.duration ?? 0 >= 60, "\(alert.name)")
             #expect(["warning", "critical"].contains(alert.labels?["severity"]), "\(alert.name)")

@@ -8,6 +8,8 @@ struct DashboardFile: Decodable {
     private struct Panel: Decodable {
         var title: String
         var targets: [Target]?
+        /// Of a row that is folded.
+        var panels: [Panel]?
     }
 
     private struct Target: Decodable {
@@ -20,6 +22,7 @@ struct DashboardFile: Decodable {
     init() throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: Documentation.path("grafana/server-metrics.json")))
         self = try JSONDecoder().decode(DashboardFile.self, from: data)
+        panels = panels.flatMap { [$0] + ($0.panels ?? []) }
     }
 
     /// All queries, likewise.

@@ -37,6 +37,9 @@ struct DashboardTests {
             try serveRequests(probes, until: prometheus)
             try expectNames(feed, prometheus)
             try expectSums(prometheus)
+            try expectTables(prometheus)
+            try expectExporterHealth(feed, prometheus)
+            try expectConsole(prometheus, engines)
             if feed == .scraped || feed == .pushedAndRecorded { try expectDocumentedQueries(prometheus) }
             try DashboardCheck.expectNoProblems(prometheus)
             #expect(prometheus.process.lines.filter { $0.contains("WARN") || $0.contains("ERROR") } == [])
@@ -62,6 +65,9 @@ struct DashboardTests {
         try DashboardCheck.expectNoProblems(prometheus, isComplete: false)
         let running = try prometheus.query(DashboardFile().query("Running", "A"), by: "job")
         #expect(running == ["": 3])
+        let console = try ConsolePage(prometheus)
+        #expect(console.rows("engines") == [["none is polled"]])
+        #expect(console.rows("services").map { Array($0.prefix(4)) } == [["llm-server", "1", "3", "2"]])
     }
 
     @Test(
@@ -95,7 +101,16 @@ struct DashboardTests {
         let configuration = try Documentation.prometheusConfiguration("prometheus-scrape.yml")
             .replacing("server-1.internal:8080", with: probe.target)
             .replacing(/\n *- server-2.internal:8080/, with: "")
-        return try Prometheus(configuration: configuration, files: Documentation.rules())
+        return try Self.prometheus(configuration)
+    }
+
+    /// One that shows the documented console, too.
+    private static func prometheus(_ configuration: String) throws -> Prometheus {
+        try Prometheus(
+            configuration: configuration,
+            files: Documentation.rules(),
+            arguments: ["--web.console.templates=\(Documentation.path("prometheus/consoles"))"]
+        )
     }
 
     @Test("the dashboard is readable and complete in itself", Program.areThere(.prometheus))
@@ -182,6 +197,84 @@ struct DashboardTests {
         #expect((15...25).contains(failed))
     }
 
+    /// The tables, and what is shown for a single model: each figure stands in the line that it belongs to.
+    private func expectTables(_ prometheus: Prometheus) throws {
+        func column(_ panel: String, _ reference: String, by label: String) throws -> [String: Double] {
+            try prometheus.query(DashboardFile().query(panel, reference), by: label)
+        }
+        let servers = try column("Servers side by side", "A", by: "instance")
+        #expect(servers.values.sorted() == [3, 40])
+        #expect(try column("Servers side by side", "B", by: "instance").values.sorted() == [4])
+        #expect(try Set(column("Servers side by side", "H", by: "instance").keys) == Set(servers.keys))
+
+        // The columns of gauges and those of counters name the engines alike, so that Grafana joins them.
+        #expect(try column("Engines side by side", "A", by: "engine") == ["ollama": 1, "tensorrt-llm": 1, "vllm": 1])
+        #expect(try column("Engines side by side", "B", by: "engine")["tensorrt-llm"] == 5)
+        #expect(try column("Engines side by side", "E", by: "engine")["ollama"] == 93.75)
+        let labels = try prometheus.series(DashboardFile().query("Engines side by side", "A")).keys.map(\.keys).map(
+            Set.init
+        )
+        for reference in ["F", "G", "H", "I", "J"] {
+            let series = try prometheus.series(DashboardFile().query("Engines side by side", reference))
+            #expect(series.keys.map { $0["engine"] } == ["vllm"] && series.values.allSatisfy { $0 > 0 }, "\(reference)")
+            #expect(series.keys.allSatisfy { labels.contains(Set($0.keys)) }, "\(reference): \(series)")
+        }
+
+        let fullest = try column("Models side by side", "A", by: "model")
+        #expect(fullest == ["gpt-4": 12, "llama": 72.5, "mixtral": 62.5, "qwen:7b": 93.75])
+        for reference in ["D", "E", "F", "G", "H", "I", "J"] {
+            #expect(try Set(column("Models side by side", reference, by: "model").keys) == ["llama"], "\(reference)")
+        }
+        #expect(try (75...85).contains(column("Models side by side", "F", by: "model")["llama"] ?? .nan))
+
+        let good = try column("Good requests of the model", "A", by: "gen_ai_server_objective")
+        #expect(
+            Set(good.keys) == ["interactive", "without an error"] && good.values.allSatisfy { (75...85).contains($0) }
+        )
+        #expect(try column("KV cache and queue of the model", "B", by: "engine")["tensorrt-llm"] == 5)
+        #expect(try column("GPUs side by side", "A", by: "hw_id") == [FakeNVML.uuid(0): 0.5, FakeNVML.uuid(1): 0.97])
+    }
+
+    /// What is shown of the exporters: everything where they tell, and else that they don't.
+    private func expectExporterHealth(_ feed: Feed, _ prometheus: Prometheus) throws {
+        func values(_ panel: String, _ reference: String = "A", by label: String = "job") throws -> [String: Double] {
+            try prometheus.query(DashboardFile().query(panel, reference), by: label)
+        }
+        let ages = try values("Age of the newest figures", by: "instance")
+        #expect(ages.count == 2 && ages.values.allSatisfy { (0..<60).contains($0) }, "\(ages)")
+        #expect(try values("Series of each process", by: "instance").count == 2)
+        #expect(try values("Series over the limit") == ["none": 0])
+        #expect(try values("Versions", by: "telemetry_distro_version").count == 1)
+        #expect(try values("Alerts firing") == ["": 0])
+        let isTold = feed == .pushed
+        #expect(try values("Points lost per second") == [isTold ? "llm-server" : "not told": 0])
+        let isScraped = feed == .scraped || feed == .withoutSuffixes
+        #expect(try Set(values("Points delivered per second").keys) == [isTold ? "llm-server" : "not told"])
+        #expect(try Set(values("Points that wait").keys).contains("llm-server") == isTold)
+        #expect(try Set(values("Delivery and collection time").keys).contains("llm-server") == (isTold || isScraped))
+        #expect(try Set(values("Delivery and collection time", "B").keys).contains("llm-server") == isTold)
+    }
+
+    /// What the console shows is what the dashboard shows.
+    private func expectConsole(_ prometheus: Prometheus, _ engines: SimulatedEngines) throws {
+        let console = try ConsolePage(prometheus)
+        #expect(console.rows("alerts") == [["none"]])
+        let service = try #require(console.rows("services").first)
+        #expect(service.count == 12 && console.rows("services").count == 1)
+        #expect(service.prefix(6) == ["llm-server", "2", "43", "3", "75 %", "72 %"], "\(service)")
+        #expect(service[7].hasSuffix(" %") && service[8].hasSuffix(" %") && service[11].hasSuffix("s"), "\(service)")
+        // Requests and tokens in and out.
+        for index in [6, 9, 10] { #expect(Double(service[index]) ?? 0 > 0, "\(service)") }
+        let rows = console.rows("engines")
+        #expect(rows.map { $0[0].prefix { $0 != " " } } == ["ollama", "tensorrt-llm", "vllm"], "\(rows)")
+        #expect(rows.allSatisfy { $0.count == 10 && $0[2] == "up" })
+        #expect(rows[1][0] == "tensorrt-llm 127.0.0.1:\(engines.enginePort)")
+        #expect(rows[1].suffix(7) == ["5", "1", "20", "62 %", "–", "–", "–"], "\(rows)")
+        #expect(rows[0][6] == "94 %")
+        #expect(Double(rows[2][7]) ?? 0 > 0 && Double(rows[2][8]) ?? 0 > 0 && rows[2][9].hasSuffix("s"), "\(rows)")
+        #expect(try ConsolePage(prometheus, job: "other").rows("services") == [["no server reports"]])
+    }
+
     /// Each finds something; they are written in the plain names.
     private func expectDocumentedQueries(_ prometheus: Prometheus) throws {
         let queries = try Documentation.queries("prometheus-and-grafana.md")
@@ -207,13 +300,13 @@ struct DashboardTests {
                 .replacing("server-1.internal:8080", with: probes[0].target)
                 .replacing("server-2.internal:8080", with: probes[1].target)
             if feed == .withoutSuffixes { configuration += Self.relabelling }
-            let prometheus = try Prometheus(configuration: configuration, files: Documentation.rules())
+            let prometheus = try Self.prometheus(configuration)
             defer { prometheus.process.stop() }
             try body(prometheus, probes)
         case .pushed, .pushedAndRecorded:
             var configuration = try Documentation.prometheusConfiguration("prometheus-otlp.yml")
             if feed == .pushed { configuration.replace("- recording-rules.yml\n", with: "") }
-            let prometheus = try Prometheus(configuration: configuration, files: Documentation.rules())
+            let prometheus = try Self.prometheus(configuration)
             defer { prometheus.process.stop() }
             let gateway = try Collector.gateway(to: prometheus.otlpEndpoint)
             defer { gateway.process.stop() }
@@ -222,8 +315,15 @@ struct DashboardTests {
                 environment: ["GATEWAY_ENDPOINT": gateway.url]
             )
             defer { sidecar.process.stop() }
+            // One tells of its exporter, if only one name for each gauge is there.
+            let own = ["GENAI_EXPORT_OWN_METRICS": "\(feed == .pushed)"]
             let probes = [
-                try TrafficProbe(exportingTo: "\(sidecar.url)/v1/metrics", polling: engines, gpus: gpus),
+                try TrafficProbe(
+                    exportingTo: "\(sidecar.url)/v1/metrics",
+                    polling: engines,
+                    gpus: gpus,
+                    environment: own
+                ),
                 try TrafficProbe(exportingTo: "\(gateway.url)/v1/metrics"),
             ]
             defer { for probe in probes { probe.stop() } }

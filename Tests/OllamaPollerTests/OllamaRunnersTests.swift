@@ -263,7 +263,7 @@ struct OllamaRunnersTests {
             let reading = number == 1 ? try test.firstReading() : try test.nextReading(number)
             #expect(reading.models.map(\.requestsRunning) == [nil])
         }
-        #expect(test.log.lines(.debug).count { $0.contains("no runner of it was found") } == 1)
+        #expect(test.log.lines(.debug).count { $0.contains("none of its runners was found") } == 1)
         #expect(ollama.count("/api/show") == 0)
         #expect(test.log.lines(.warning) == [])
     }

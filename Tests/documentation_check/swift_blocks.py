@@ -1,16 +1,32 @@
 """Every Swift block compiles as it stands, as a reader would paste it; those that use other packages, with the real ones.
 
-The page about integrations shows the files of a package, and how they are used: its other blocks are compiled beside these.
+A block of a doc comment is shorter: it stands in a function that has a few names already, see COMMENT_CONTEXT. The page about
+integrations shows the files of a package, and how they are used: its other blocks are compiled beside these.
 """
-import glob, os, subprocess, tempfile
+import glob, os, re, subprocess, tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 from .builds import EXAMPLE, INTEGRATIONS, build
-from .markdown import ROOT
+from .markdown import ROOT, Block, Document
 
 MODULES = ".build/debug/Modules"
 INTEGRATIONS_PAGE = "docs/integrations.md"
 INTEGRATION_FILES = f"{INTEGRATIONS}/Sources/Integrations/*.swift"
+
+# What a block of a doc comment may use without making it. `url` is an engine's or a server's.
+COMMENT_CONTEXT = """
+func example{number}(
+    _ configuration: inout GenAIConfiguration,
+    _ instrumentation: GenAIInstrumentation,
+    _ metrics: ServerMetricsCollector,
+    _ url: URL
+) {effects} {{ do {{
+#sourceLocation(file: "{path}", line: {line})
+{text}#sourceLocation()
+}} }}
+"""
+# An example ends before the value that it makes is used.
+UNUSED = re.compile(r"was never used|never read")
 
 
 def check(documents):
@@ -28,8 +44,11 @@ def check(documents):
     print(f"{len(blocks)} Swift blocks, {len(problems)} do not compile")
     missing = set(files) - {path for path, text in files.items() if text in [block.text for block in shown]}
     problems += [f"{INTEGRATIONS_PAGE} does not show {path} as it is" for path in sorted(missing)]
-    problems += hint_problem()
-    return problems if blocks and files else ["no Swift block was found"]
+    examples = comment_blocks()
+    in_comments = comment_problems(examples)
+    print(f"{len(examples)} Swift blocks of doc comments, {len(in_comments)} problems")
+    problems += in_comments + hint_problem()
+    return problems if blocks and files and examples else ["no Swift block was found"]
 
 
 def integration_files():
@@ -38,6 +57,42 @@ def integration_files():
         with open(os.path.join(ROOT, path), encoding="utf-8") as file:
             files[path] = file.read()
     return files
+
+
+def comment_blocks():
+    """The Swift blocks of the doc comments of Sources."""
+    blocks = []
+    for path in sorted(glob.glob("Sources/**/*.swift", root_dir=ROOT, recursive=True)):
+        with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+            # Every line stays one, so that a block's line is the file's.
+            comments = [re.match(r" *///(?: (.*))?$|", line)[1] or "" for line in file.read().split("\n")]
+        text = "\n".join(comments)
+        for match in Document.FENCE.finditer(text):
+            if match[1] == "swift":
+                blocks.append(Block(path, text.count("\n", 0, match.start()) + 1, "swift", match[2]))
+    return blocks
+
+
+def comment_problems(blocks):
+    """Compiles the blocks together: each alone would take as long as all of them."""
+    text = "import Foundation\nimport GenAIOtel\n"
+    for number, block in enumerate(blocks):
+        # Only a block that waits may call the asynchronous forms.
+        effects = "async throws" if re.search(r"\bawait\b", block.text) else "throws"
+        text += COMMENT_CONTEXT.format(
+            number=number, effects=effects, path=block.path, line=block.line + 1, text=block.text
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        source = os.path.join(folder, "Examples.swift")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(text)
+        command = ["swiftc", "-typecheck", "-swift-version", "6", "-parse-as-library", "-I", os.path.join(ROOT, MODULES)]
+        result = subprocess.run([*command, source], capture_output=True, text=True)
+    problems = [line for line in result.stderr.splitlines() if re.search(r"^\S.*: (error|warning): ", line)]
+    problems = [line for line in problems if not UNUSED.search(line)]
+    if result.returncode and not problems:
+        problems = [f"the blocks of doc comments do not compile\n{result.stderr}"]
+    return list(dict.fromkeys(problems))
 
 
 def hint_problem():

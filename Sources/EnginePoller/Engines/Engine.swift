@@ -6,19 +6,19 @@ import GenAISupport
 struct Engine: Sendable {
     /// Attribute `engine` of the readings.
     let name: String
-    /// What the names of its metrics begin with. A colon in them counts as an underscore.
+    /// The beginning of the names of its metrics. A colon in a name counts as an underscore.
     let prefix: String
-    /// The beginnings of names that it is recognised by; by default the prefix.
+    /// How the engine is recognised: a page with a metric whose name begins so is its page. By default the prefix.
     let marks: [String]
     /// How each figure is computed, from metrics without the prefix.
     let figures: KeyValuePairs<Figure, Formula>
-    /// Figures that the page lacks and other paths of the server have.
+    /// Requests to other paths, for figures that the page lacks.
     let details: [EngineDetail]
-    /// Where the server tells its version, if it does.
+    /// Where to ask for the server's version; nil if it does not tell.
     let version: EngineVersion?
-    /// The figures again, from metrics with the prefix: a page is read too often to put names together each time.
+    /// ``figures``, computed from metrics with the prefix. The names are made once, because pages are read often.
     let formulas: [(figure: Figure, formula: Formula)]
-    /// The metrics that tell when its counters began to count.
+    /// The metrics that tell when its counters began.
     let starts: [String]
 
     init(
@@ -39,12 +39,12 @@ struct Engine: Sendable {
         starts = formulas.filter { $0.figure.row.kind.isCounter }.flatMap(\.formula.families).map { $0 + "_created" }
     }
 
-    /// A metric, or those of its series that have certain values of a label.
+    /// A metric, or those of its time series that have certain values of a label.
     struct Series: Sendable, ExpressibleByStringLiteral {
         var metric: String
         var label = ""
         var values: Set<String> = []
-        /// Whether all values but these are meant.
+        /// Whether the series are those with any other value.
         var isOther = false
 
         init(stringLiteral metric: String) { self.metric = metric }
@@ -67,11 +67,11 @@ struct Engine: Sendable {
 
     /// How a figure is computed from series.
     enum Formula: Sendable {
-        /// The sum of those of the series that the page has.
+        /// The sum of the series that the page has.
         case sum([Series])
         /// The sum of the series; none if one is missing.
         case sumOfAll([Series])
-        /// One series less another.
+        /// One series minus another.
         case difference(Series, Series)
         /// One series times another.
         case product(Series, Series)
@@ -79,9 +79,9 @@ struct Engine: Sendable {
         case ratio([Series], others: [Series] = [])
         /// 100 times one series divided by another.
         case quotient(Series, by: Series)
-        /// The values of labels, multiplied: those of the first list that are numbers.
+        /// The product of the values of labels. The first list whose labels are all there as numbers counts.
         case labels(String, [[String]])
-        /// The first of these histograms that the page has, its numbers divided.
+        /// The first of these histograms that the page has, with its bounds and its sum divided by `divisor`.
         case histogram([Histogram], divisor: Double = 1)
     }
 
@@ -96,7 +96,7 @@ struct Engine: Sendable {
 }
 
 extension Engine {
-    /// The names of everything that its figures are computed from.
+    /// The names of all samples that its figures are computed from.
     var metrics: [String] {
         formulas.flatMap(\.formula.metrics) + starts
     }
@@ -111,7 +111,7 @@ extension Engine.Formula {
         }
     }
 
-    /// The names of the samples without the suffix that tells which part of a family they are.
+    /// The names of the metric families: those of the samples without their suffix.
     var families: [String] {
         switch self {
         case .histogram(let histograms, _): histograms.map(\.name)
@@ -135,7 +135,7 @@ extension Engine.Formula {
 }
 
 extension Engine.Formula {
-    /// The same with other names.
+    /// The formula with the prefix before all names.
     fileprivate func adding(prefix: String) -> Engine.Formula {
         func full(_ series: Engine.Series) -> Engine.Series {
             var series = series

@@ -7,8 +7,8 @@ import GenAISupport
 enum EngineDetail: Sendable, Hashable, CaseIterable {
     /// llama.cpp: the number of its slots. Does not wake a sleeping server.
     case llamaProps
-    /// llama.cpp: its slots, each of which executes one request at a time. Wakes a sleeping server, so that a busy one alone
-    /// is asked.
+    /// llama.cpp: its slots. Each executes one request at a time. The request wakes a sleeping server, so only a busy one is
+    /// asked.
     case llamaSlots
     /// llama.cpp: the name of the model.
     case llamaModels
@@ -28,7 +28,7 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
     /// Whether the answer changes from poll to poll. Others are requested once a minute.
     var isVolatile: Bool { self == .llamaSlots }
 
-    /// What is missing without it, in the log after "reporting no"; nil if another request has it, too.
+    /// The figures that are missing without it, for the log after "reporting no". Nil if another request has them too.
     var purpose: String? {
         switch self {
         case .llamaProps: nil
@@ -40,11 +40,11 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
 
     /// Decodes an answer; nil if it has another form.
     ///
-    /// - Parameter cache: what is known of the server's cache; learns from the answer.
+    /// - Parameter cache: the state of the server's KV cache. It is updated from the answer.
     func decode(_ body: [UInt8], _ cache: inout LlamaCache) -> ModelReading? {
         let data = Data(body)
         let decoder = JSONDecoder()
-        // Slots have their names themselves: converting those of all their fields takes as long as all the rest.
+        // Slots have explicit coding keys: converting the names of all their fields would double the time.
         if self != .llamaSlots { decoder.keyDecodingStrategy = .convertFromSnakeCase }
         switch self {
         case .llamaProps:
@@ -67,7 +67,7 @@ enum EngineDetail: Sendable, Hashable, CaseIterable {
 }
 
 extension ModelReading {
-    /// Fills in what the metrics page lacks. Where both have a figure, the page's counts.
+    /// Fills in the figures that the metrics page lacks. If both have a figure, the page's is kept.
     package mutating func complete(with detail: ModelReading) {
         model = model ?? detail.model
         if replicas.isEmpty { replicas = detail.replicas }

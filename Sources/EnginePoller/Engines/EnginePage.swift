@@ -86,7 +86,7 @@ extension ModelReading {
 }
 
 extension [ModelReading] {
-    /// Some metrics lack the label of the model. They are those of the only model, if there is one.
+    /// Some metrics lack the label of the model. If the page has only one model, they belong to it.
     fileprivate var givingNamelessFiguresToTheOnlyModel: [ModelReading] {
         guard count == 2, let nameless = firstIndex(where: { $0.model == nil }) else { return self }
         var model = self[1 - nameless]

@@ -3,11 +3,11 @@
 import Foundation
 import GenAISupport
 
-/// The samples of one page, seen with the eyes of one engine.
+/// The samples of one page, read as those of one engine.
 ///
-/// Everything is computed for each replica. Where several lines are views of one replica, the largest value counts; where
-/// they are parts of a count, the parts are added up.
-// A class, because what closures capture would be retained part by part.
+/// Everything is computed for each replica. If several lines are views of one replica, the largest value counts. If they are
+/// parts of a count, they are added up.
+// A class, because closures would retain each part of a struct that they capture.
 final class EngineSamples {
     let engine: Engine
     let page: PrometheusPage
@@ -57,7 +57,7 @@ final class EngineSamples {
             }
         }
         for sample in page[Self.processStart] where sample.value > 0 {
-            // A page may be collected from several processes: then their labels are those of their replicas, too.
+            // A page may be collected from several processes. Their labels are then labels of the replicas too.
             let process = Set(replicas[page.labels.sets[sample.labels].replica].name.split(separator: ","))
             for index in starts.indices where starts[index] == nil {
                 guard process.isEmpty || process.isSubset(of: replicas[index].name.split(separator: ",")) else {
@@ -102,7 +102,7 @@ final class EngineSamples {
         )
     }
 
-    /// What the labels of an information metric tell.
+    /// The numbers in the labels of an information metric.
     private func labelValues(_ metric: String, _ alternatives: [[String]]) -> Column {
         column(
             page[metric].compactMap { sample in
@@ -156,13 +156,13 @@ final class EngineSamples {
         for (set, buckets) in buckets(samples) {
             let replica = page.labels.sets[set].replica
             let part = sums[set].flatMap { self.histogram(buckets, count: counts[set], sum: $0, divisor) }
-            // A replica is told in whole or not at all.
+            // A replica with an unusable part is left out as a whole.
             parts[replica] = parts[replica].map { known in known.flatMap { known in part.flatMap(known.sum) } } ?? part
         }
         return parts.sorted { $0.key < $1.key }.compactMap { replica, value in value.map { (replica, $0) } }
     }
 
-    /// The buckets of each set of labels, in the order of the page. Those of one set mostly stand together.
+    /// The buckets of each set of labels, in the order of the page. The lines of one set mostly stand together.
     private func buckets(_ samples: [PrometheusPage.Sample]) -> [(set: Int, buckets: Buckets)] {
         var result: [(set: Int, buckets: Buckets)] = []
         var position = 0
@@ -171,7 +171,7 @@ final class EngineSamples {
                 position = result.firstIndex { $0.set == sample.labels } ?? result.count
             }
             if position == result.count {
-                // Those of all sets are mostly as many.
+                // Mostly all sets have the same number of buckets.
                 result.append((sample.labels, Buckets(capacity: result.first?.buckets.bounds.count ?? 0)))
             }
             result[position].buckets.bounds.append(sample.bound ?? .nan)
@@ -195,7 +195,7 @@ final class EngineSamples {
             return true
         }
         guard buckets.bounds.allSatisfy({ !$0.isNaN }) else { return nil }
-        // Most pages have them in their order; views of one replica follow one another, with the same bounds.
+        // Most pages have the buckets in order. Views of one replica follow one another, with the same bounds.
         let isSorted = zip(buckets.bounds, buckets.bounds.dropFirst()).allSatisfy { $0 < $1 }
         let order =
             isSorted
@@ -209,7 +209,7 @@ final class EngineSamples {
             if !isSorted, position + 1 < order.count, buckets.bounds[order[position + 1]] == bound { continue }
             guard add(bound, UInt64(Int(countNearest: buckets.counts[index]))) else { return nil }
         }
-        // Without the last bucket, the number of values tells what is in it.
+        // If the last bucket is missing, it is computed from the number of all values.
         if counts.count == bounds.count {
             guard let count, add(.infinity, UInt64(Int(countNearest: count))) else { return nil }
         }

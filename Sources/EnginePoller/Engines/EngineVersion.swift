@@ -4,7 +4,7 @@ import Foundation
 
 /// A path that answers with a JSON object, and the field in it that is the version.
 struct EngineVersion: Sendable {
-    /// Beside `/metrics`; the first that answers counts.
+    /// Paths beside `/metrics`. The first that answers counts.
     var paths: [String]
     var field: String
 

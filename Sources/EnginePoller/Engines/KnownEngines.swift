@@ -36,7 +36,7 @@ extension Engine {
         version: EngineVersion(["/version"], "version")
     )
 
-    /// A relative of vLLM, with its names.
+    /// A fork of vLLM, with vLLM's names.
     private static let aphrodite = Engine(
         name: "aphrodite",
         prefix: "aphrodite_",
@@ -161,7 +161,7 @@ extension Engine {
         ]
     )
 
-    /// Requests wait in the API server and in the engine.
+    /// Requests wait in the API server and in the engine; both are counted.
     private static let lmDeploy = Engine(
         name: "lmdeploy",
         prefix: "lmdeploy_",

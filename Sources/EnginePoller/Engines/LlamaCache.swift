@@ -1,4 +1,4 @@
-// What a llama.cpp server's slots tell about its KV cache, and what they can't tell.
+// The KV cache of a llama.cpp server, as far as its slots show it.
 
 import GenAISupport
 
@@ -31,26 +31,28 @@ struct LlamaSlot: Decodable {
     var contextSize: Double? { (nCtx?.value).flatMap { $0 > 0 ? $0 : nil } }
 }
 
-/// What is known of the KV cache of a llama.cpp server, from poll to poll.
+/// The state of a llama.cpp server's KV cache, from poll to poll.
 ///
-/// The slots either share one cache (the default since late 2025), and the `n_ctx` of each is that of the whole, or each has
-/// a part of its own. No answer says which. Without `-np`, there are four slots that share. Whoever gives `-np`, gets parts,
-/// unless `--kv-unified` is given, too. So four slots are taken for parts only when they hold more tokens than one `n_ctx`;
-/// until then they have no usage, which is better than one that is up to four times too low.
+/// Either the slots share one cache (the default since late 2025), and the `n_ctx` of each is the size of the whole. Or each
+/// slot has a part of its own, and `n_ctx` is the size of the part. No answer says which. Without `-np`, there are four slots
+/// that share. With `-np`, there are parts, unless `--kv-unified` is given too.
+///
+/// So four slots count as parts only after they have held more tokens than one `n_ctx`. Until then no usage is reported: that
+/// is better than a usage that is up to four times too low.
 struct LlamaCache {
     private var slotCount: Int?
     private var slotSize: Double?
-    /// Whether the slots were seen to hold more than one of them can.
+    /// Whether the slots are known to have parts of their own.
     private var hasParts: Bool
     private let isKnownToHaveParts: Bool
-    /// Whether the number of tokens of a busy slot is told.
+    /// Whether busy slots report their number of tokens.
     private var tellsTokens = true
-    /// Whether the slots can be asked.
+    /// Whether the server answers for its slots.
     private var tellsSlots = true
 
     private static let defaultSlotCount = 4
 
-    /// - Parameter hasParts: whether the slots are known to have parts of their own.
+    /// - Parameter hasParts: whether that is known from the start.
     init(hasParts: Bool = false) {
         self.hasParts = hasParts
         isKnownToHaveParts = hasParts
@@ -66,7 +68,7 @@ struct LlamaCache {
         return ModelReading(model: nil, requestsMax: count)
     }
 
-    /// What the slots of a busy server tell.
+    /// The reading of a busy server's slots.
     mutating func reading(of slots: [LlamaSlot]) -> ModelReading {
         var reading = ModelReading(model: nil, requestsMax: slots.isEmpty ? nil : slots.count)
         if !slots.isEmpty, slots.allSatisfy({ $0.isProcessing?.value != nil }) {
@@ -79,7 +81,7 @@ struct LlamaCache {
         slotCount = slots.count
         slotSize = largest
         let used = slots.compactMap(\.usedTokens)
-        // One that is unknown makes the sum unknown, and that of idle slots useless: it would be 0 for ever.
+        // One unknown slot makes the sum unknown. Then an idle server reports no usage either: it would be 0 for ever.
         tellsTokens = used.count == slots.count
         guard tellsTokens else { return reading }
         let tokens = used.reduce(0, +)
@@ -88,7 +90,7 @@ struct LlamaCache {
         return reading
     }
 
-    /// What is known of a server that executes nothing, without asking it.
+    /// The reading of a server that executes nothing, without asking it.
     var idle: ModelReading {
         var reading = ModelReading(model: nil, requestsMax: slotCount)
         guard tellsSlots, tellsTokens, let slotCount, let slotSize else { return reading }

@@ -1,18 +1,18 @@
-// Notices that a page is another engine's each time.
+// Notices a load balancer: each poll may reach another engine.
 
 import GenAISupport
 
-/// Watches what one target's page counts.
+/// Watches the token counters of one target.
 ///
-/// A restart lets a counter fall, and it rises slowly from there. Behind a load balancer it has its former level again after
-/// a few polls, and falls again.
+/// After a restart, a counter falls and then rises slowly. Behind a load balancer, it returns to its former level after a few
+/// polls, and falls again.
 struct CounterLevels {
     private var highest = 0
     private var pollsBelow = 0
     private var pollsSinceReturn = 0
     private var returns = 0
 
-    /// Whether the page has turned out to be that of several engines by turns; true once.
+    /// Whether the polls have turned out to reach several engines in turn. True once.
     mutating func areMixed(_ models: [ModelReading]) -> Bool {
         let counted = models.reduce(0) { sum, model in
             sum.addingAsCount(model.inputTokens ?? 0).addingAsCount(model.outputTokens ?? 0)
@@ -31,9 +31,10 @@ struct CounterLevels {
         return returns == Self.enough
     }
 
-    /// In polls.
+    /// The most polls after which a counter that has fallen counts as returned.
     private static let shortly = 5
+    /// The most polls between two returns that belong together.
     private static let often = 20
-    /// A replica that was lost for a moment returns, too, but not again and again.
+    /// The number of returns that make a load balancer. A replica that was lost for a moment returns too, but not repeatedly.
     private static let enough = 3
 }

@@ -1,4 +1,4 @@
-// Reads what an engine reports only on other paths, and keeps the answers while they are valid.
+// Reads figures that an engine reports only on other paths, and keeps the answers while they are valid.
 
 import GenAISupport
 
@@ -39,7 +39,7 @@ struct DetailReader {
     mutating func complete(_ page: inout EnginePage, _ exchange: TargetExchange) {
         if engine != page.engine.name { forget() }
         engine = page.engine.name
-        // A page of several models is that of a program in front of several servers, which has no such paths.
+        // A page with several models belongs to a program in front of several servers. It has no such paths.
         guard page.models.count <= 1 else { return }
         var model = page.models.first ?? ModelReading(model: nil)
         let isNamed = model.model != nil

@@ -1,11 +1,11 @@
-// llama.cpp as a router: one server that starts another one for each model.
+// llama.cpp as a router: a server that starts another server for each model.
 
 import Foundation
 import GenAISupport
 
 /// Reads the loaded models of a llama.cpp router, each by its own page.
 ///
-/// A model is never loaded by being asked: only those are asked that `GET /models` lists as loaded, with `autoload=false`.
+/// Polling never loads a model: only models that `GET /models` lists as loaded are asked, and with `autoload=false`.
 struct LlamaRouter {
     fileprivate struct Model {
         var request: TargetRequest
@@ -46,12 +46,12 @@ struct LlamaRouter {
             case .failure(.noAnswer(.cancelled)): return .failure(.noAnswer(.cancelled))
             case .failure(let problem):
                 problems.append(problem)
-                // It is there, whatever its figures are.
+                // The model is there even if its figures can't be read.
                 readings.append(ModelReading(model: name))
             case nil: break
             }
         }
-        // What all of them refuse, such as a missing key, is to be mended.
+        // If all of them refuse, for example because of a missing key, somebody has to mend it.
         if let problem = problems.first, problems.count == readings.count, problem.isRefusal {
             return .failure(problem)
         }
@@ -102,7 +102,7 @@ private struct Listing: Decodable {
 
     var data: [Lenient<Entry>]
 
-    /// Nil if it is not that of a router.
+    /// The names of the loaded models; nil if the answer is not that of a router.
     static func loadedModels(_ body: [UInt8]) -> [String]? {
         guard let listing = try? JSONDecoder().decode(Listing.self, from: Data(body)) else { return nil }
         let entries = listing.data.compactMap(\.value)

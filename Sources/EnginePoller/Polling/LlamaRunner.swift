@@ -1,4 +1,4 @@
-// llama.cpp's server as the child of another program, which has no metrics page by default.
+// llama.cpp's server as the child of another program. By default it has no metrics page.
 
 import Foundation
 import GenAISupport
@@ -9,11 +9,13 @@ package struct LlamaRunner {
     private let slotsRequest: HTTPRequest
     private let timeSource: any TimeSource
     private var cache = LlamaCache(hasParts: true)
-    /// When what was refused is asked for again.
+    /// When refused requests are sent again; nil if nothing was refused.
     private var nextSlots: ContinuousClock.Instant?
     private var nextPage: ContinuousClock.Instant?
 
-    /// - Parameter port: on 127.0.0.1; nil is returned for one that is none.
+    /// Nil if the port is not valid.
+    ///
+    /// - Parameter port: the server's port on 127.0.0.1.
     package init?(port: Int, timeSource: any TimeSource) {
         guard let url = URL(string: "http://127.0.0.1:\(port)"),
             let request = TargetRequest.requests(for: [EngineTarget(url: url)]).requests.first
@@ -23,7 +25,7 @@ package struct LlamaRunner {
         self.timeSource = timeSource
     }
 
-    /// The figures that it tells; nil if it does not answer, or has no slots.
+    /// The server's figures; nil if it does not answer, or has no slots.
     package mutating func read(
         _ transport: any HTTPTransport,
         until deadline: ContinuousClock.Instant,

@@ -26,17 +26,17 @@ final class SourcePoll: ServerPoll {
 
     func read(_ cancellation: Cancellation) -> ServerReading? {
         let server = source.server
-        guard let read = beginRead() else { return down(server, "its last read has not returned yet") }
+        guard let read = beginRead() else { return down(server, "the previous read() has not returned") }
         switch read.wait(until: .now + timeout, cancellation) {
         case .success(var reading):
-            // A reading with another identity could not be withdrawn when the server is down.
+            // Readings always get the source's own identity: another one could not be withdrawn when the server is down.
             reading.server = server
             failures.succeeded("\(Self.name(server)) can be read again")
             return reading
         case .failure(.cancelled):
             return nil
         case .failure(.timedOut):
-            return down(server, "its read did not return within \(timeout)")
+            return down(server, "read() did not return within \(timeout)")
         case .failure(.thrown(let error)):
             return down(server, quoted("\(error)", limit: 200))
         }

@@ -47,7 +47,7 @@ private struct Hint: Sendable {
         case content(TargetProblem.Content)
     }
 
-    /// Whom a row is about. The row of the engine wins over that of any.
+    /// The engine that a row is about. A row of the engine wins over a row of any engine.
     enum Subject: Equatable {
         case engine(String)
         /// No engine was recognised so far.
@@ -179,7 +179,7 @@ private struct Hint: Sendable {
         Hint(.serverError, .any, "the engine's own log says why"),
         Hint(.otherStatus, .any, "is this the URL of the engine's metrics page?"),
 
-        // What is no page of metrics
+        // Answers that are not a page of metrics
         Hint(.content(.empty), .any, "is this the URL of the engine's metrics page? it may have no metrics yet"),
         Hint(.content(.json), .any, "it is JSON, not metrics: is the path right?"),
         Hint(.content(.json), .unknown, "it is JSON, not metrics; TensorRT-LLM serves them at /prometheus/metrics"),

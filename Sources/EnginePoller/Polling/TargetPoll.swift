@@ -42,7 +42,7 @@ final class TargetPoll: ServerPoll {
             failures.succeeded("\(name) can be read again")
             return ServerReading(server: request.identity(engine: engine), models: models)
         case .success(nil):
-            failures.failed(.warning, "\(name) is busy: it is up, but its metrics do not come in time")
+            failures.failed(.warning, "\(name) is busy: it is up, but did not answer with its metrics in time")
             return .busy(request.identity(engine: engine))
         case .failure(.noAnswer(.cancelled)):
             return nil
@@ -61,7 +61,7 @@ final class TargetPoll: ServerPoll {
     private func readModels(_ exchange: TargetExchange) -> Result<[ModelReading]?, TargetProblem> {
         if let models = router?.read(exchange) { return models.map(Optional.some) }
         router = nil
-        // llama.cpp may answer only when a long prompt has been read. Then there is time to find out.
+        // llama.cpp may not answer before it has read a long prompt. Time is left to find out whether it is up.
         let mayBeBusy = engine == nil || engine == Engine.llamaCpp.name
         switch exchange.readPage(request, timeShare: mayBeBusy ? 0.75 : 1) {
         case .success(var page):
@@ -69,7 +69,7 @@ final class TargetPoll: ServerPoll {
             if !page.engine.details.isEmpty { details.complete(&page, exchange) }
             if levels.areMixed(page.models) {
                 log.warning(
-                    "\(name): its counters jump between two levels, as those of a load balancer do; poll each engine itself"
+                    "\(name): its counters jump between two levels: this looks like a load balancer; poll each engine directly"
                 )
             }
             return .success(page.models)
@@ -105,7 +105,7 @@ struct TargetExchange {
             .flatMap { (200..<300).contains($0.status) ? .success($0) : .failure(.status($0.status)) }
     }
 
-    /// - Parameter timeShare: the part of the remaining time that may pass.
+    /// - Parameter timeShare: the part of the remaining time that the request may take, 0 to 1.
     func readPage(_ request: TargetRequest, timeShare: Double = 1) -> Result<EnginePage, TargetProblem> {
         var exchange = self
         exchange.deadline = .now + ContinuousClock.now.duration(to: deadline) * timeShare
@@ -115,7 +115,7 @@ struct TargetExchange {
         }
     }
 
-    /// Whether it is a llama.cpp server that is up: it answers this even while it can't answer anything else.
+    /// Whether it is a llama.cpp server that is up. It answers this request even while it can't answer others.
     func isHealthy(_ request: TargetRequest) -> Bool {
         struct Health: Decodable { var status: String }
         guard case .success(let answer) = send(request.sibling("/health")) else { return false }

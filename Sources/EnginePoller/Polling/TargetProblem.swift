@@ -11,7 +11,7 @@ enum TargetProblem: Error, Equatable {
 
     static func unexpected(_ body: [UInt8]) -> TargetProblem { .unexpected(Content(body)) }
 
-    /// What an answer is instead.
+    /// The kind of an unexpected answer.
     enum Content: Hashable, Sendable {
         case empty, json, webPage
         /// The metrics of vLLM's HTTP server and of Python. Those of vLLM itself are switched off.
@@ -47,7 +47,7 @@ extension TargetProblem.Content {
             case nil: .empty
             case UInt8(ascii: "{"), UInt8(ascii: "["): .json
             case UInt8(ascii: "<"): .webPage
-            // Of the library that counts the requests of vLLM's HTTP server.
+            // A metric of the library that counts the requests of vLLM's HTTP server.
             case _ where String(decoding: start, as: UTF8.self).contains("http_request_duration_highr_seconds"):
                 .vLLMWithoutStatistics
             default: .other

@@ -18,11 +18,11 @@ struct TargetRequest: Sendable, Equatable {
     /// Files that can be honoured.
     let tls: TLSFiles
 
-    /// The targets that are usable and distinguishable. For each that is left out there is a note, without secrets.
+    /// The targets that are usable and can be told apart. For each one that is left out there is a note, without secrets.
     static func requests(for targets: [EngineTarget]) -> (requests: [TargetRequest], notes: [Note]) {
         var requests: [TargetRequest] = []
         var notes: [Note] = []
-        // Mostly all have the same files, which are read once.
+        // Mostly all targets have the same files. They are read once.
         var files: [TLSFiles: Result<Void, TLSFiles.Unusable>] = [:]
         var pages: Set<[String]> = []
         var identities: Set<ServerIdentity> = []
@@ -65,10 +65,11 @@ struct TargetRequest: Sendable, Equatable {
         let parts = URLComponents(url: endpoint.url, resolvingAgainstBaseURL: false)
         let model = parts?.queryItems?.first { $0.name == "model" }?.value
         let path = parts?.percentEncodedPath
-        // An attribute without a value is none.
+        // An attribute without a value is left out.
         var attributes = target.attributes.filter { !$0.value.isEmpty }
         for name in attributes.keys.sorted() where ServerIdentity.reservedAttributes.contains(name) {
-            let text = "The attribute \(quoted(name)) of \(endpoint) has a name of this package's own; it is left out"
+            let text =
+                "The attribute \(quoted(name)) of \(endpoint) has a name that this package uses itself; it is left out"
             notes.append((.warning, text))
             attributes[name] = nil
         }
@@ -100,7 +101,7 @@ struct TargetRequest: Sendable, Equatable {
         self.headers = headers
     }
 
-    /// Everything that determines which page the server sends. Whom to trust does not.
+    /// Everything that determines which page the server sends. The certificate file does not.
     private var pageKey: [String] {
         [endpoint.urlWithUserInfo.absoluteString] + headers.flatMap { [$0.name, $0.value] }
     }

@@ -1,8 +1,8 @@
-// The names to look for on a page, as they are in the wild.
+// The names to look for on a page, in all the forms in which they occur.
 
-/// Metrics and prefixes of engines, found whatever happened to their names on the way.
+/// Metrics and prefixes of engines, found even if their names were changed on the way.
 ///
-/// Prometheus and its relatives turn a colon into an underscore, and Ray puts `ray_` in front. So names are compared without
+/// Prometheus and similar programs turn a colon into an underscore, and Ray puts `ray_` in front. So names are compared without
 /// that prefix, and a colon counts as an underscore.
 struct MetricNames: Sendable {
     /// A name that occurs on a page.
@@ -17,12 +17,12 @@ struct MetricNames: Sendable {
     let metrics: [String]
     private let positions: [String: Int]
     private let bytes: [[UInt8]]
-    /// The positions of the metrics by a hash of their names; of those that have one in common, from it on; -1 is none. Only
-    /// names that were asked for are in it, so that no page can make it slow.
+    /// A hash table of the positions of the metrics; -1 is a free slot. A name whose slot is taken stands in the next free one.
+    /// Only the engines' names are in it, so no page can make it slow.
     private let table: [Int]
     private let prefixes: [[UInt8]]
     private let prefixPositions: [String: Int]
-    /// The positions of the prefixes by their first byte: most names have none of them.
+    /// The positions of the prefixes by their first byte, because most names have no prefix.
     private let prefixesByFirst: [[Int]]
 
     /// - Parameters:
@@ -57,7 +57,7 @@ struct MetricNames: Sendable {
         return table
     }
 
-    /// Of the length and the end: names of one engine begin alike.
+    /// Hashes the length and the end, because names of one engine begin alike.
     private static func hash(_ name: LineCursor.Bytes) -> Int {
         var hash = UInt32(truncatingIfNeeded: name.count)
         for byte in name.suffix(16) { hash = (hash ^ UInt32(withUnderscore(byte))) &* 16_777_619 }
@@ -104,7 +104,7 @@ struct MetricNames: Sendable {
     private static let ray = Array("ray_".utf8)
 }
 
-/// Bytes to look up. They are hashed together; an array hashes its bytes one by one, which takes longer than all the rest.
+/// Bytes to look up. They are hashed all at once: an array hashes its bytes one by one, which would take longer than the rest.
 struct ByteKey: Hashable, Sendable {
     var bytes: [UInt8] = []
 

@@ -1,6 +1,6 @@
 // What the labels of a page's samples mean: which model and replica a sample belongs to.
 
-/// What a label tells.
+/// The meaning of a label.
 enum LabelRole {
     /// The bound of a histogram's bucket.
     case bound
@@ -14,7 +14,7 @@ enum LabelRole {
     case replica
 
     init(_ name: LineCursor.Bytes) {
-        // By length, so that most names are compared with nothing.
+        // By length first, so that most names need no comparison.
         self =
             switch name.count {
             case 2 where name.elementsEqual("le".utf8): .bound
@@ -46,18 +46,19 @@ enum LabelRole {
     private static func bytes(_ names: String...) -> [[UInt8]] { names.map { Array($0.utf8) } }
 }
 
-/// A replica of a model; what a sample's figures are added up for.
+/// A replica of a model. Samples of one replica are added up.
 struct Replica: Hashable, Sendable {
-    /// Nil where the page does not tell.
+    /// Nil if the page does not name the model.
     var model: String?
-    /// All labels that tell replicas apart, as `name=value`, in the order of their names, with commas between them. One text:
-    /// what an engine tells of its configuration is a page's longest line, with two dozen of them.
+    /// All labels that tell replicas apart, as `name=value`, in the order of their names, with commas between them. One text
+    /// instead of a dictionary, because the longest lines, about the configuration, have two dozen of them.
     var name: String
 }
 
 /// The distinct sets of labels on a page, without bounds and views.
 ///
-/// Most lines have the labels of the line before, but for the bound. They are compared as bytes; only new ones are decoded.
+/// Most lines have the same labels as the line before, except for the bound. They are compared as bytes; only new ones are
+/// decoded.
 struct PageLabels {
     /// The labels of a sample.
     struct Set {
@@ -69,10 +70,10 @@ struct PageLabels {
 
     fileprivate typealias Label = (role: LabelRole, name: LineCursor.Bytes, value: LineCursor.Bytes)
 
-    /// The bytes of a line's labels, around the value of its bound.
+    /// The bytes of a line's labels before and after the value of its bound.
     private struct Form {
         var head: LineCursor.Bytes
-        /// Nil without a bound; `head` is then all.
+        /// Nil without a bound; then `head` is all of the labels.
         var tail: LineCursor.Bytes?
         var set: Int
     }
@@ -81,9 +82,9 @@ struct PageLabels {
     private(set) var replicas: [Replica] = []
     private var setPositions: [ByteKey: Int] = [:]
     private var replicaPositions: [Replica: Int] = [:]
-    /// The positions of replicas by the labels that tell them, as they are written.
+    /// The positions of replicas by the bytes of their labels.
     private var replicaKeys: [ByteKey: Int] = [:]
-    /// The forms of the last lines: those of a few replicas, with and without a bound, take turns.
+    /// The forms of the last lines. Several are kept, because the lines of a few replicas, with and without a bound, alternate.
     private var forms: [Form] = []
     private var lastForm = 0
     private static let formLimit = 8
@@ -92,7 +93,7 @@ struct PageLabels {
     private var key = ByteKey()
 
     init() {
-        // As many as vLLM's page has, so that they need not grow.
+        // As many as vLLM's page has, so that these arrays need not grow.
         setPositions.reserveCapacity(24)
         sets.reserveCapacity(24)
     }
@@ -187,9 +188,9 @@ struct PageLabels {
         return cursor.takeQuoted().map { (LabelRole(name), name, $0) }
     }
 
-    /// The position of the set that ``labels`` make.
+    /// The position of the set of the current ``labels``.
     private mutating func set() -> Int {
-        // On most pages they are in the order of their names.
+        // On most pages the labels are in the order of their names.
         let isSorted = zip(labels, labels.dropFirst()).allSatisfy { !$1.name.lexicographicallyPrecedes($0.name) }
         if !isSorted { labels.sort { $0.name.lexicographicallyPrecedes($1.name) } }
         key.bytes.removeAll(keepingCapacity: true)
@@ -216,7 +217,7 @@ struct PageLabels {
         return Set(replica: position, parts: parts)
     }
 
-    /// The position of the replica that ``labels`` tell.
+    /// The position of the replica of the current ``labels``.
     private mutating func replica() -> Int {
         var model: String?
         var name: [UInt8] = []
@@ -276,7 +277,7 @@ extension ByteKey {
         bytes += label.name
         bytes.append(.equals)
         bytes += label.value
-        // Not in a label's value, as it ends one.
+        // A separator: an unescaped quote ends a value, so none contains it.
         bytes.append(.quote)
     }
 }

@@ -1,13 +1,13 @@
 // Reads the numbers of a Prometheus page.
 
 enum PrometheusNumber {
-    /// Nil if it is no number; infinities and NaN are.
+    /// The number; nil if the bytes are not one. Infinities and NaN are numbers here.
     static func read(_ bytes: LineCursor.Bytes) -> Double? {
         short(bytes) ?? Double(String(decoding: bytes, as: UTF8.self))
     }
 
-    /// A decimal with up to 15 digits, which is exact as a quotient of two whole numbers. Most numbers are, and need no
-    /// string.
+    /// A decimal number with up to 15 digits: the quotient of two whole numbers, which is exact. Most numbers are of this form,
+    /// and it needs no string.
     private static func short(_ bytes: LineCursor.Bytes) -> Double? {
         guard bytes.count <= 16 else { return nil }
         var mantissa = 0

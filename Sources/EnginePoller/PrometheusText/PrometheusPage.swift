@@ -4,9 +4,9 @@ import Foundation
 
 /// The samples of certain metrics of a page in the Prometheus text format 0.0.4 or OpenMetrics 1.0.
 ///
-/// Works on the page's bytes. A line that was not asked for costs the search for its end and a comparison of its name,
-/// without an allocation. A malformed line costs only that line. Exemplars and timestamps are skipped; comments only show
-/// that an engine's metrics exist.
+/// Works on the page's bytes. A line of another metric costs a search for its end and a comparison of its name, without an
+/// allocation. A malformed line is skipped. So are exemplars and timestamps. Comments only show that an engine's metrics
+/// exist.
 ///
 /// https://prometheus.io/docs/instrumenting/exposition_formats/
 struct PrometheusPage {
@@ -38,7 +38,7 @@ struct PrometheusPage {
     /// The samples of a metric.
     subscript(metric: String) -> [Sample] { names.position(of: metric).map { samples[$0] } ?? [] }
 
-    /// Whether some name begins so.
+    /// Whether the page has a name with this prefix.
     func hasPrefix(_ prefix: String) -> Bool { names.position(ofPrefix: prefix).map { prefixes[$0] } ?? false }
 
     private mutating func read(_ page: UnsafeBufferPointer<UInt8>) {
@@ -79,7 +79,7 @@ struct PrometheusPage {
         guard let metric, let (set, bound) = labels.take(&cursor), let value = Self.takeValue(&cursor),
             Self.isRestWellFormed(&cursor)
         else { return }
-        // A histogram has some twenty buckets for each replica; most other metrics have a sample for each.
+        // A histogram has some twenty buckets for each replica; most other metrics have one sample for each.
         if samples[metric].isEmpty { samples[metric].reserveCapacity(bound == nil ? 2 : 48) }
         samples[metric].append(Sample(labels: set, bound: bound, value: value))
     }
@@ -101,7 +101,7 @@ struct PrometheusPage {
         return PrometheusNumber.read(cursor.takeWord()).flatMap { $0.isFinite ? $0 : nil }
     }
 
-    /// Nothing, a timestamp, an exemplar, or both. In a line with anything else, the value may be damaged too.
+    /// Whether the rest is empty, a timestamp, an exemplar, or both. If it is anything else, the value may be damaged too.
     private static func isRestWellFormed(_ cursor: inout LineCursor) -> Bool {
         cursor.skipBlanks()
         if let next = cursor.current, next != .hash {

@@ -1,5 +1,5 @@
-// The table of figures that a GPU can report. Everything that is done to one between the device and the export is a loop over
-// this table.
+// The table of figures that a GPU can report. Everything that is done to a figure between the device and the export is a loop
+// over this table.
 
 import GenAISupport
 
@@ -8,23 +8,23 @@ package enum GPUFigure: UInt8, CaseIterable, Sendable {
     case utilization, memoryUtilization, memoryUsage, memoryLimit
     case temperature, power, energy, correctedErrors, uncorrectedErrors
 
-    /// What there is to know about a figure.
+    /// The properties of a figure.
     package struct Row: Sendable {
         package var metric: MetricDescriptor
         package var kind: Kind
-        /// A value outside is none: drivers tell nonsense where they know nothing.
+        /// A value outside is ignored: some drivers return nonsense if they have no value.
         package var range: ClosedRange<Double>
         /// Whether its values are whole numbers.
         package var isWhole = false
-        /// What it has besides the attributes of the GPU.
+        /// Further attributes, besides those of the GPU.
         package var attributes: [(key: String, value: String)] = []
     }
 
     package enum Kind: Sendable {
         case gauge
-        /// A sum that also falls: what all GPUs use together means something.
+        /// A sum that also falls. Not a gauge, because the sum over all GPUs is meaningful.
         case upDownSum
-        /// A sum that the device counts. It falls only where the device starts anew.
+        /// A sum that the device counts. It falls only when the device starts from 0 again.
         case sum
     }
 

@@ -1,13 +1,13 @@
-// All GPUs of this machine: finds them, keeps what finding them was for, and notices when they come and go.
+// All GPUs of this machine: finds them, keeps their drivers open, and notices when they come and go.
 
 /// Reads this machine's GPUs again and again.
 ///
 /// Blocks for as long as drivers and tools take. Used by one thread at a time.
 package struct GPUReader: Sendable {
-    /// The outcome of one look.
+    /// The outcome of one reading.
     package struct Scan: Sendable {
         package var readings: [GPUReading] = []
-        /// Why GPUs that were found can't be read, by their ids; a GPU that is not even found any more has no entry.
+        /// Why known GPUs can't be read, by their ids. A GPU that is no longer found has no entry.
         package var losses: [String: String] = [:]
         /// One line for each method that found nothing, with the reason. Empty if none was tried.
         package var failures: [String] = []
@@ -15,11 +15,11 @@ package struct GPUReader: Sendable {
         package init() {}
     }
 
-    /// Time between two attempts to find what was not found, and between two looks for what is new. With the interval added it
+    /// Time between two searches for GPUs: new ones, and those that were not found before. Together with the default interval it
     /// is less than a minute.
     private static let retryInterval: Duration = .seconds(45)
 
-    /// How NVIDIA's GPUs are read at present.
+    /// How NVIDIA GPUs are read at present.
     private enum Method: Sendable {
         case nvml(NVMLSession)
         case nvidiaSMI
@@ -40,11 +40,11 @@ package struct GPUReader: Sendable {
         )
     }
 
-    /// Looks at all GPUs.
+    /// Reads all GPUs.
     ///
     /// - Parameters:
     ///   - now: decides whether it is time to search for GPUs.
-    ///   - isCancelled: asked between devices' drivers and while `nvidia-smi` runs.
+    ///   - isCancelled: checked between the drivers, and while `nvidia-smi` runs.
     package mutating func read(now: ContinuousClock.Instant, isCancelled: () -> Bool) -> Scan {
         var scan = Scan()
         let isSearchDue = nextSearch.map { now >= $0 } ?? true
@@ -60,7 +60,7 @@ package struct GPUReader: Sendable {
             scan.losses = found.losses
         case .nvidiaSMI: readThroughTool(&scan, isCancelled)
         case .none:
-            // The tool takes long, also where it finds nothing.
+            // The tool takes long even if it finds nothing.
             if isSearchDue { readThroughTool(&scan, isCancelled) }
         }
         guard !isCancelled() else { return scan }
@@ -68,14 +68,14 @@ package struct GPUReader: Sendable {
         return scan
     }
 
-    /// Lets go of the driver, which could not be unloaded otherwise. The next look begins anew.
+    /// Closes the driver, which could not be unloaded otherwise. The next reading opens it again.
     package mutating func close() {
         if case .nvml(let session) = method { session.close() }
         method = .none
         nextSearch = nil
     }
 
-    /// Looks for NVIDIA's library, or in it for what is new.
+    /// Loads NVIDIA's library, or finds new devices through the loaded one.
     private mutating func search(_ scan: inout Scan) {
         if case .nvml(var session) = method {
             if !session.isBroken, (try? session.findDevices()) != nil {

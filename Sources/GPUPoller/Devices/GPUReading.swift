@@ -1,9 +1,9 @@
-// What one look at a GPU gives: the plain values that the poller hands on.
+// What one reading of a GPU yields: the plain values that the poller hands on.
 
 /// The state of one GPU, or of one slice of a GPU, at one moment.
 ///
-/// Absent is not zero: a figure that the device does not have, or does not tell this user, is nil and gives no point. So is one
-/// that is out of its range.
+/// Absent is not zero: a figure that the device does not have, or does not tell this user, is nil and makes no point. A figure
+/// that is set out of its range becomes nil. A value: safe to pass between threads.
 ///
 /// ```swift
 /// var reading = GPUReading(id: "GPU-8f5c1e2a", name: "NVIDIA H100 80GB HBM3", vendor: "NVIDIA", index: 0)
@@ -11,22 +11,30 @@
 /// reading.memoryUsage = 61_000_000_000
 /// ```
 public struct GPUReading: Sendable, Equatable {
-    /// Attribute `hw.id`: the device's UUID. NVIDIA's begins with `GPU-`, that of a slice with `MIG-`. Where a device has none:
-    /// its place in the machine.
+    /// Attribute `hw.id`: the device's UUID, or its place in the machine if it has none. NVIDIA's UUIDs begin with `GPU-`, and
+    /// those of slices (MIG) with `MIG-`.
     public var id: String
     /// Attribute `hw.name`: the product's name.
     public var name: String?
     /// Attribute `hw.vendor`: `NVIDIA`, `AMD` or `Apple`.
     public var vendor: String?
-    /// Attribute `hw.driver_version`.
+    /// Attribute `hw.driver_version`: the driver's version.
     public var driverVersion: String?
-    /// Attribute `hw.gpu.index`: the number by which the vendor's tools call the device, from 0 on. A slice has its GPU's.
+    /// Attribute `hw.gpu.index`: the number that the vendor's tools give the device, 0 or more. A slice has its GPU's.
     public var index: Int?
     /// Attribute `hw.parent`: the ``id`` of the GPU that this is a slice of.
     public var parent: String?
     private var figures: [GPUFigure: Double] = [:]
 
-    /// Makes a reading without figures.
+    /// Makes a reading without figures. Nothing is checked here; a reading with an empty id is ignored when it is recorded.
+    ///
+    /// - Parameters:
+    ///   - id: tells the device from all others of the machine, always the same.
+    ///   - name: the product's name; nil if it is not known, like all that follows.
+    ///   - vendor: the vendor, such as `NVIDIA`.
+    ///   - driverVersion: the driver's version.
+    ///   - index: the number that the vendor's tools give the device, 0 or more.
+    ///   - parent: the id of the GPU that this is a slice of; nil for a whole GPU.
     public init(
         id: String,
         name: String? = nil,
@@ -53,7 +61,7 @@ public struct GPUReading: Sendable, Equatable {
         get { self[.memoryUtilization] }
         set { self[.memoryUtilization] = newValue }
     }
-    /// Memory in use, in bytes.
+    /// Memory in use, in bytes, 0 or more.
     public var memoryUsage: Int? {
         get { self[whole: .memoryUsage] }
         set { self[whole: .memoryUsage] = newValue }
@@ -63,27 +71,27 @@ public struct GPUReading: Sendable, Equatable {
         get { self[whole: .memoryLimit] }
         set { self[whole: .memoryLimit] = newValue }
     }
-    /// In degrees Celsius.
+    /// The temperature in degrees Celsius.
     public var temperature: Double? {
         get { self[.temperature] }
         set { self[.temperature] = newValue }
     }
-    /// Power that it takes at present, in watts.
+    /// The power that it draws now, in watts.
     public var power: Double? {
         get { self[.power] }
         set { self[.power] = newValue }
     }
-    /// Energy that it has taken since its driver was loaded, in joules.
+    /// The energy that it has used since its driver was loaded, in joules.
     public var energy: Double? {
         get { self[.energy] }
         set { self[.energy] = newValue }
     }
-    /// Memory errors that ECC has corrected, over the device's life.
+    /// Memory errors that ECC has corrected over the device's life, 0 or more.
     public var correctedErrors: Int? {
         get { self[whole: .correctedErrors] }
         set { self[whole: .correctedErrors] = newValue }
     }
-    /// Memory errors that ECC could not correct, over the device's life.
+    /// Memory errors that ECC could not correct over the device's life, 0 or more.
     public var uncorrectedErrors: Int? {
         get { self[whole: .uncorrectedErrors] }
         set { self[whole: .uncorrectedErrors] = newValue }

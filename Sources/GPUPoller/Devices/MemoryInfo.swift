@@ -1,4 +1,4 @@
-// The machine's memory, which GPUs without their own memory use.
+// The machine's memory: GPUs without memory of their own use it.
 
 import GenAISupport
 
@@ -6,7 +6,7 @@ import GenAISupport
 struct MemoryInfo {
     /// In bytes.
     let total: UInt64
-    /// What is not available to anybody any more, in bytes; nil if the file does not tell.
+    /// The memory that is no longer available, in bytes; nil if the file does not tell.
     let used: UInt64?
 
     /// Nil if the file does not tell the total.

@@ -21,7 +21,7 @@ enum SmallFile {
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    /// The last part of where a symbolic link leads, such as a device's address on its bus; nil if it is no link.
+    /// The last part of a symbolic link's target, such as a device's address on its bus; nil if it is not a link.
     static func linkTarget(_ path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: 1024)
         let count = buffer.withUnsafeMutableBytes { bytes in

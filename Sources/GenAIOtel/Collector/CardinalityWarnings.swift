@@ -1,4 +1,4 @@
-// One warning for each thing of which there is more than the cardinality limit allows.
+// Warns of anything that exceeds the cardinality limit.
 
 import GenAISupport
 

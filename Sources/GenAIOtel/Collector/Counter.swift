@@ -1,17 +1,17 @@
-// What a polled server counts, from a start on that is known.
+// The counters of a polled server, each with a known start.
 
 import GenAISupport
 
 /// A sum or a histogram of a polled server: the sum over the replicas of one model.
 ///
-/// Where a replica does not tell its start, counting begins with its first reading. A value that falls is a restart, and then
-/// all of it was counted since. While other replicas go on, the restart of one is not that of the sum.
+/// If a replica does not tell its start, counting begins with its first reading. A value that falls means a restart: all of the
+/// new value was counted since. While other replicas go on, the restart of one is not a restart of the sum.
 struct Counter: Sendable {
     /// The value of one replica.
     struct Part: Sendable {
         /// Tells the replicas apart.
         var replica: String
-        /// In the range of its row.
+        /// Clamped to the range of its figure.
         var value: FigureValue
         /// When the replica began to count, if it tells.
         var start: UInt64?
@@ -19,18 +19,18 @@ struct Counter: Sendable {
 
     /// When counting began, in nanoseconds since 1970-01-01 UTC.
     private(set) var start: UInt64
-    /// What was counted since the start.
+    /// The count since the start.
     private(set) var value: FigureValue
-    /// What this process has seen counted, over restarts of the server.
+    /// The total that this process has seen counted, over all restarts of the server.
     private(set) var accumulated: FigureValue
-    /// The newest part of each replica, also of those that are not told at present.
+    /// The newest part of each replica, even of those that are missing at present.
     private(set) var latest: [String: Part] = [:]
 
     /// Nil without parts, or if they can't be added up: histograms with different bounds.
     ///
     /// - Parameters:
     ///   - now: the time of the reading.
-    ///   - unseenSince: only what a replica counted that began after this moment can't have been exported before.
+    ///   - unseenSince: the count of a replica that began later can't have been exported before.
     init?(_ parts: [Part], now: UInt64, unseenSince: UInt64) {
         guard let first = parts.first?.value else { return nil }
         start = now
@@ -46,7 +46,7 @@ struct Counter: Sendable {
         }
     }
 
-    /// Takes over the parts of another reading.
+    /// Adds the parts of another reading.
     ///
     /// - Parameter unseenSince: when the server was last up.
     mutating func update(_ parts: [Part], now: UInt64, unseenSince: UInt64) {
@@ -63,7 +63,7 @@ struct Counter: Sendable {
                     new = part.value.subtracting(former.value)
                     isContinued = true
                 } else {
-                    // A page that lacks a bucket: the next one will tell.
+                    // The page lacks a bucket. The next page will show what was counted.
                     isContinued = true
                     continue
                 }
@@ -76,20 +76,20 @@ struct Counter: Sendable {
         guard let counted else { return }
         accumulated = accumulated.sum(with: counted) ?? counted
         if !isContinued, !restarts.isEmpty {
-            // Restarts that are not told took place between the two readings.
+            // A restart without a known start took place between the two readings.
             start = max(restarts.compactMap(\.start).min() ?? now, start.addingSaturated(1))
             value = counted
         } else if let sum = value.sum(with: counted) {
             value = sum
         } else {
-            // Replicas with other bounds have come in place of the former ones.
+            // Replicas with other bounds have replaced the former ones.
             start = max(unseenSince, start.addingSaturated(1))
             value = counted
         }
         forgetGoneReplicas(parts)
     }
 
-    /// Counts something that is not told but seen.
+    /// Counts one event that the poller has seen, such as the load of a model.
     mutating func countOneMore(now: UInt64) {
         guard let part = latest.values.first, let value = part.value.sum(with: .int(1)) else { return }
         update([Part(replica: part.replica, value: value, start: part.start)], now: now, unseenSince: now)
@@ -107,7 +107,7 @@ extension Counter.Part {
     /// Whether the replica has started anew since it had the former value.
     fileprivate func isRestart(of former: Counter.Part) -> Bool {
         if let start, let formerStart = former.start {
-            // A server that works its start out from its age does not tell the same one twice.
+            // A server that computes its start from its age does not report exactly the same start twice.
             return start > formerStart.addingSaturated(Self.startTolerance) || value.hasFallen(since: former.value)
         }
         return !value.hasBounds(of: former.value) || value.hasFallen(since: former.value)
@@ -118,7 +118,7 @@ extension Counter.Part {
 }
 
 extension FigureValue {
-    /// The same without anything counted.
+    /// The same kind of value, with nothing counted.
     fileprivate var zero: FigureValue { subtracting(self) }
 
     fileprivate func hasBounds(of other: FigureValue) -> Bool {
@@ -131,7 +131,7 @@ extension FigureValue {
         switch (self, earlier) {
         case (.int(let new), .int(let old)): new < old
         case (.histogram(let new), .histogram(let old)) where new.bounds == old.bounds:
-            // Sums of parts that are added in another order differ in their last digits.
+            // Sums that are added in another order differ in their last digits.
             new.sum < old.sum - abs(old.sum) * 1e-9 || zip(new.bucketCounts, old.bucketCounts).contains { $0 < $1 }
         default: false
         }

@@ -1,4 +1,4 @@
-// An array that a snapshot can share without a cost for those who write.
+// An array that a snapshot can share at little cost for writers.
 
 /// An array in pages. The first write after a copy was taken copies one page and the list of pages, not every element.
 struct PagedArray<Element: Sendable>: Sendable {

@@ -1,12 +1,12 @@
-// A reference that many read and hardly anybody replaces.
+// A reference that is read often and hardly ever replaced.
 
 import Foundation
 import Synchronization
 
 /// A strong reference behind the cheapest lock there is, which is held for as long as it takes to copy the reference.
 ///
-/// A spin lock is given back with a plain store, where a mutex needs a second locked instruction to look for those who
-/// wait: `getServerMetrics()?.incrementRequestsRunning()` costs 2.3 times as much as a bare mutex instead of 2.9 times.
+/// A spin lock is released with a plain store. A mutex needs a second locked instruction, to look for waiting threads, which
+/// `getServerMetrics()?.incrementRequestsRunning()` would feel.
 struct PublishedReference<Object: AnyObject & Sendable>: ~Copyable, @unchecked Sendable {
     // Sendable: `Unmanaged` is not only because it may point to anything; here it points to a Sendable object that is
     // retained while it is published, and it is read and replaced only under the lock.
@@ -17,7 +17,7 @@ struct PublishedReference<Object: AnyObject & Sendable>: ~Copyable, @unchecked S
     var object: Object? {
         lock()
         defer { unlock() }
-        // Retained before the lock is given back: whoever replaces the object can't have released it yet.
+        // Retained before the lock is released: until then nobody can replace and release the object.
         return reference.load(ordering: .relaxed)?.takeUnretainedValue()
     }
 
@@ -27,7 +27,7 @@ struct PublishedReference<Object: AnyObject & Sendable>: ~Copyable, @unchecked S
         lock()
         let old = reference.exchange(new, ordering: .relaxed)
         unlock()
-        // Not under the lock: this may be the object's end, which takes its time.
+        // Not under the lock: this may deallocate the object, which takes time.
         old?.release()
     }
 
@@ -37,8 +37,8 @@ struct PublishedReference<Object: AnyObject & Sendable>: ~Copyable, @unchecked S
 
     private func unlock() { isLocked.store(false, ordering: .releasing) }
 
-    /// Whoever holds the lock lets go of it at once, unless the system has interrupted just that thread. It must get a
-    /// processor then, so spinning is not for long.
+    /// The holder releases the lock at once, unless the system has interrupted its thread. That thread then needs a processor,
+    /// so this one spins only briefly and then sleeps.
     @inline(never)
     private func waitForUnlock() {
         for _ in 0..<100 where !isLocked.load(ordering: .relaxed) { return }

@@ -1,17 +1,17 @@
-// The newest reading of every GPU, and what its counters have counted.
+// The newest reading of every GPU, and its counters.
 
 import GPUPoller
 import GenAISupport
 
-/// What is known of one GPU. It never changes: a new reading makes a new one.
+/// The state of one GPU. It never changes: a new reading makes a new one.
 final class RecordedGPU: Sendable {
     /// A sum that the device counts, over its restarts.
     struct Counter: Sendable {
-        /// What the device told last.
+        /// The device's newest value.
         var latest: Double
-        /// What it had told when it began anew, all times together.
+        /// The sum of the values that it had before each restart.
         var earlier: Double
-        /// What it told first: nobody knows since when that was counted.
+        /// Its first value; nobody knows since when that was counted.
         let first: Double
 
         init(_ value: Double) { (latest, earlier, first) = (value, 0, value) }
@@ -22,20 +22,20 @@ final class RecordedGPU: Sendable {
         }
 
         var value: Double { earlier + latest }
-        /// What this process has seen counted.
+        /// The count that this process has seen.
         var seen: Double { value - first }
     }
 
     let reading: GPUReading
-    /// Those that describe the device, which every point has.
+    /// The attributes that describe the device. Every point has them.
     let attributes: [Attribute]
     let counters: [GPUFigure: Counter]
     /// When it was first seen, in nanoseconds since 1970.
     let start: UInt64
-    /// Whether it is there. If not, its counters are kept for when it is back.
+    /// Whether the GPU is there. If not, its counters are kept until it is back.
     let isPresent: Bool
 
-    /// - Parameter former: what was known of the same GPU.
+    /// - Parameter former: the earlier state of the same GPU.
     init(_ reading: GPUReading, after former: RecordedGPU?, time: UInt64) {
         self.reading = reading
         attributes = reading.pointAttributes

@@ -3,10 +3,10 @@
 import Foundation
 import GenAISupport
 
-/// What is known of one polled server. It never changes: a new reading makes a new one.
+/// The state of one polled server. It never changes: a new reading makes a new one.
 final class RecordedServer: Sendable {
     struct Departed: Sendable {
-        /// What the model reports until it is forgotten.
+        /// The values that the model reports until it is forgotten.
         var figures: Figures
         var since: ContinuousClock.Instant
     }
@@ -22,11 +22,12 @@ final class RecordedServer: Sendable {
     let departed: [String: Departed]
     /// The gauges of all models beyond the limit, together. Counters can't be added up over models that change.
     let overflow: Figures?
-    /// What the server counts, also of departed models and while it is down, so that counting goes on when they are back.
+    /// The server's counters. Those of departed models are kept, and all are kept while the server is down, so that counting
+    /// continues when they are back.
     let counters: [CounterKey: Counter]
-    /// The models of the last reading that told them, also those beyond the limit.
+    /// The models of the last reading that had figures, even those beyond the limit.
     let listed: Set<String>
-    /// When it last told its figures, in nanoseconds since 1970; nil if it never did.
+    /// When the server last reported its figures, in nanoseconds since 1970; nil if it never did.
     let lastTold: UInt64?
 
     init(
@@ -56,7 +57,8 @@ struct RecordedServers: Sendable {
 
     private(set) var servers: [RecordedServer] = []
     private let limit: Int
-    /// Who is new may have been counted before this moment, by another process or before it was withdrawn.
+    /// A new server may have counted before this moment, and that may have been exported already, by another process or before
+    /// the server was withdrawn.
     private var unseenSince: UInt64
 
     /// - Parameters:
@@ -70,8 +72,8 @@ struct RecordedServers: Sendable {
     /// Takes over a sanitized reading.
     ///
     /// - Parameters:
-    ///   - now: when models that are gone have left.
-    ///   - time: when counting begins that the server does not tell, in nanoseconds since 1970.
+    ///   - now: the time at which missing models have departed.
+    ///   - time: the start of counters whose start the server does not tell, in nanoseconds since 1970.
     /// - Returns: whether all of it is within the limit.
     mutating func record(_ reading: ServerReading, at now: ContinuousClock.Instant, time: UInt64) -> Bool {
         var reading = reading
@@ -115,7 +117,7 @@ struct RecordedServers: Sendable {
         after reading: ServerReading,
         at now: ContinuousClock.Instant
     ) -> [String: RecordedServer.Departed] {
-        // While a server is down or busy, its models have departed, but nobody knows that they are gone: they are not reported.
+        // While a server is down or busy, its models are kept as departed, but not reported: they may still be there.
         var result = server.departed.filter { $0.value.isZero(at: now) }
         for model in server.reading.models {
             guard let name = model.model else { continue }
@@ -139,7 +141,7 @@ struct RecordedServers: Sendable {
         var result = server?.counters ?? [:]
         let present = Set(reading.models.map(\.model))
         let known = server?.knownModels ?? []
-        // Models come and go all day: what counts that would always be 1 if it went with them.
+        // Models come and go all day. Counters of loads that were forgotten with them would always be 1.
         let keepsLoads = result.keys.count { $0.figure == .modelLoads } <= limit
         result = result.filter { key, _ in
             present.contains(key.model) || key.model.map { departed[$0] != nil } ?? true
@@ -154,7 +156,7 @@ struct RecordedServers: Sendable {
                     continue
                 }
                 if let lastTold = server?.lastTold, known.isEmpty || known.contains(model.model) {
-                    // A counter that was not there a moment ago has counted since. That of a new model may be older.
+                    // A counter that was missing in the last reading began after it. The counter of a new model may be older.
                     for index in parts.indices where parts[index].start == nil { parts[index].start = lastTold }
                 }
                 result[key] = Counter(parts, now: time, unseenSince: server?.lastTold ?? unseenSince)
@@ -164,7 +166,7 @@ struct RecordedServers: Sendable {
         return result
     }
 
-    /// Counts the models that have come and gone since a server that lists what is in its memory last told.
+    /// Counts the models that were loaded and unloaded since the last reading of a server that lists its models.
     private func countLoads(
         _ counters: inout [RecordedServer.CounterKey: Counter],
         of server: RecordedServer?,
@@ -207,12 +209,12 @@ extension RecordedServer {
 }
 
 extension ServerReading {
-    /// Whether the server is up and not too busy to tell.
+    /// Whether the server is up and not too busy to report its figures.
     var tellsFigures: Bool { isUp && !isBusy }
 }
 
 extension ModelReading {
-    /// What each replica has counted of a figure.
+    /// The count of each replica for one figure.
     fileprivate func parts(of element: Figures.Element) -> [Counter.Part] {
         let parts = replicas.compactMap { replica in
             replica.figures[element.figure].map {
@@ -232,7 +234,7 @@ extension RecordedServer.Departed {
 }
 
 extension Date {
-    /// Nil if it is no moment at all; held within what a UInt64 can tell.
+    /// Nil if the date is not finite; clamped to the range of UInt64.
     fileprivate var nanosecondsSince1970: UInt64? {
         let seconds = timeIntervalSince1970
         return seconds.isFinite ? UInt64(min(max(seconds, 0), 18e9) * 1e9) : nil

@@ -1,10 +1,10 @@
-// The values of one metric by key, laid out so that a snapshot is cheap for those who write.
+// The values of one metric by key, laid out so that snapshots hardly delay writers.
 
 /// Values by key, with a limit and one slot that all keys beyond it share.
 ///
 /// The index from key to position changes only when a series comes or goes, and a snapshot does not take it.
 struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
-    /// What a snapshot takes: the attributes of each series, made once, and its value.
+    /// The part that a snapshot copies: the attributes of each series, made once, and its value.
     struct Series: Sendable {
         fileprivate(set) var attributes = PagedArray<[Attribute]>()
         fileprivate(set) var values = PagedArray<Value>()
@@ -21,7 +21,7 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// - Parameter limit: the number of keys that get a slot of their own; at least 1.
     init(limit: Int) {
         self.limit = max(limit, 1)
-        // An index that grows moves every key, while request handlers wait. Memory that is not used yet costs nothing.
+        // A growing index moves every key while request handlers wait. Memory that is not used yet costs nothing.
         index = Dictionary(minimumCapacity: min(self.limit, 4_096))
     }
 
@@ -34,8 +34,8 @@ struct SeriesTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// The position of a key that has a slot of its own.
     func knownPosition(of key: Key) -> Int? { index[key] }
 
-    /// The position of a key, which stays the same until a key is removed. A key that is new gets a slot that holds
-    /// `initial`, or beyond the limit ``overflowPosition``.
+    /// The position of a key. It stays the same until a key is removed. A new key gets a slot that holds `initial`; beyond the
+    /// limit, it gets ``overflowPosition``.
     mutating func position(of key: Key, initial: Value, attributes: (Key) -> [Attribute]) -> Int {
         if let known = knownPosition(of: key) { return known }
         guard index.count < limit else { return sharedPosition(initial: initial) }

@@ -4,11 +4,23 @@ import GPUPoller
 import GenAISupport
 import Synchronization
 
-/// Holds the current values of all metrics.
+/// Holds the current values of all metrics: what request handlers write to.
 ///
-/// Every method is thread-safe, returns at once and accepts any input: a value out of range is brought into it, one that
-/// means nothing is ignored with a warning. A call costs one uncontended lock and a few stores; exporting, however much
-/// there is to export, does not hold that lock for longer than it takes to copy the references.
+/// ``instrument(_:)`` makes it; ``GenAIInstrumentation/serverMetrics`` and ``getServerMetrics()`` give it.
+///
+/// Thread-safe: call every method from any thread or task. Each returns at once and accepts any input: a value out of range
+/// is clamped, one that means nothing is ignored with a warning. A call costs one uncontended lock and a few stores. An
+/// export holds that lock only while it copies references, however much there is to export.
+///
+/// ```swift
+/// let metrics = instrument().serverMetrics
+/// metrics.setRequestsMax(32)
+/// metrics.setKVCacheUsage(model: "llama-3", percent: 62.5)
+/// metrics.trackRequest(model: "llama-3") { request in
+///     request.markFirstToken()
+///     request.finish(inputTokens: 512, outputTokens: 128)
+/// }
+/// ```
 public final class ServerMetricsCollector: Sendable {
     struct State: Sendable {
         // First, so that they share a cache line: most calls touch nothing else of the state.
@@ -20,11 +32,12 @@ public final class ServerMetricsCollector: Sendable {
         var recorded: RecordedServers
         var gpus: RecordedGPUs
 
-        /// What the application has set and what is tracked are apart, so that setting a count can't upset the tracking.
+        /// The counts that the application sets and those of tracked requests are kept apart, so that setting one can't
+        /// upset the tracking.
         var totalRunning: Int { requestsRunning.addingAsCount(requests.running) }
         var totalWaiting: Int { requestsWaiting.addingAsCount(requests.waiting) }
 
-        /// What a snapshot needs: references and numbers.
+        /// The values that a snapshot needs: references and numbers.
         func values(at moment: UInt64) -> CollectorValues {
             CollectorValues(
                 kvCacheUsage: kvCacheUsage.series,
@@ -41,7 +54,7 @@ public final class ServerMetricsCollector: Sendable {
 
     /// Held for a few stores at a time, whatever the number of models, servers and points.
     let state: Locked<State>
-    /// Held while the list of polled servers is made anew. Who sets values never waits for it.
+    /// Held while the list of polled servers or GPUs is rebuilt. Request handlers never wait for it.
     private let recording = Locked(())
     /// The time source's monotonic clock. A closure, because reading it through the protocol copies the source each time.
     let nanoseconds: @Sendable () -> UInt64
@@ -89,11 +102,17 @@ public final class ServerMetricsCollector: Sendable {
 
     // MARK: KV-cache usage
 
-    /// Sets how much of a model's KV cache is in use.
+    /// Sets how much of a model's KV cache is in use (`gen_ai.server.kv_cache.usage`).
+    ///
+    /// ```swift
+    /// let (usedBlocks, allBlocks) = (1_250, 2_000)
+    /// metrics.setKVCacheUsage(model: "llama-3", percent: 100 * Double(usedBlocks) / Double(allBlocks))
+    /// ```
     ///
     /// - Parameters:
-    ///   - model: the model's name, not empty; what is longer than 256 bytes of UTF-8 is cut.
-    ///   - percent: 0 to 100; values outside are clamped, NaN and infinities are ignored with a warning.
+    ///   - model: the model's name, attribute `model`. It is cut to 256 bytes of UTF-8. An empty one is ignored with a
+    ///     warning.
+    ///   - percent: 0 to 100. Values outside are clamped; NaN and infinities are ignored with a warning.
     public func setKVCacheUsage(model: String, percent: Double) {
         guard let percent = percent.asPercentage else {
             return invalidInput.failed(.warning, "KV-cache usage \(percent) of \(quoted(model)) is ignored")
@@ -113,13 +132,19 @@ public final class ServerMetricsCollector: Sendable {
         if isOverflow { cardinality.warn(of: .models) }
     }
 
-    /// Forgets a model's KV-cache usage: it is no longer exported. Unknown names are ignored.
+    /// Forgets a model's KV-cache usage: it is no longer exported.
+    ///
+    /// ```swift
+    /// metrics.removeModel("llama-3")  // unloaded
+    /// ```
+    ///
+    /// - Parameter model: the name that ``setKVCacheUsage(model:percent:)`` was given. An unknown one is ignored.
     public func removeModel(_ model: String) {
         let model = Attribute.cut(model)
         state.withLock { $0.kvCacheUsage.remove(model) }
     }
 
-    /// The KV-cache usage in percent that the application has set, by model.
+    /// The KV-cache usage in percent, 0 to 100, that the application has set, by model.
     public var kvCacheUsage: [String: Double] {
         let series = state.withLock { $0.kvCacheUsage.series }
         var result: [String: Double] = [:]
@@ -133,44 +158,93 @@ public final class ServerMetricsCollector: Sendable {
 
     // MARK: Requests
 
-    /// Sets the number of requests that are being executed, beside those that are tracked; negative counts become 0.
+    /// Sets the number of requests that are being executed (`gen_ai.server.requests.running`), for servers that count them
+    /// themselves. Tracked requests are counted automatically, and both numbers are added up.
+    ///
+    /// ```swift
+    /// let batch = ["first prompt", "second prompt"]
+    /// metrics.setRequestsRunning(batch.count)
+    /// ```
+    ///
+    /// - Parameter count: 0 or more; less becomes 0.
     public func setRequestsRunning(_ count: Int) { state.withLock { $0.requestsRunning = max(count, 0) } }
 
-    /// Sets the number of requests that wait in the queue, beside those that are tracked; negative counts become 0.
+    /// Sets the number of requests that wait in the queue (`gen_ai.server.requests.waiting`), for servers that count them
+    /// themselves. Tracked requests are counted automatically, and both numbers are added up.
+    ///
+    /// ```swift
+    /// let queue = ["first prompt", "second prompt"]
+    /// metrics.setRequestsWaiting(queue.count)
+    /// ```
+    ///
+    /// - Parameter count: 0 or more; less becomes 0.
     public func setRequestsWaiting(_ count: Int) { state.withLock { $0.requestsWaiting = max(count, 0) } }
 
-    /// Sets the most requests that can be executed at once; negative counts become 0.
+    /// Sets the most requests that can be executed at once (`gen_ai.server.requests.max`).
     ///
-    /// Nothing is exported before the first call: a 0 would make every query for the share of the capacity divide by it.
+    /// Nothing is exported before the first call: queries for the share of the capacity would divide by 0.
+    ///
+    /// ```swift
+    /// metrics.setRequestsMax(32)
+    /// ```
+    ///
+    /// - Parameter count: 0 or more; less becomes 0.
     public func setRequestsMax(_ count: Int) { state.withLock { $0.requestsMax = max(count, 0) } }
 
-    /// Adds to the requests that are being executed. The result is held between 0 and `Int.max`.
+    /// Adds to the number that ``setRequestsRunning(_:)`` sets.
+    ///
+    /// Prefer ``trackRequest(model:operation:attributes:_:)``, which can't miss the end of a request.
+    ///
+    /// ```swift
+    /// func serve(_ answer: () throws -> String) rethrows -> String {
+    ///     metrics.incrementRequestsRunning()
+    ///     defer { metrics.decrementRequestsRunning() }
+    ///     return try answer()
+    /// }
+    /// ```
+    ///
+    /// - Parameter delta: how many; a negative number subtracts. The result is clamped to 0 through `Int.max`.
     public func incrementRequestsRunning(by delta: Int = 1) {
         state.withLock { $0.requestsRunning = $0.requestsRunning.addingAsCount(delta) }
     }
 
-    /// Takes from the requests that are being executed. The result is held between 0 and `Int.max`.
+    /// Subtracts from the number that ``setRequestsRunning(_:)`` sets; see ``incrementRequestsRunning(by:)``.
+    ///
+    /// - Parameter delta: how many; a negative number adds. The result is clamped to 0 through `Int.max`.
     public func decrementRequestsRunning(by delta: Int = 1) {
         state.withLock { $0.requestsRunning = $0.requestsRunning.subtractingAsCount(delta) }
     }
 
-    /// Adds to the requests that wait. The result is held between 0 and `Int.max`.
+    /// Adds to the number that ``setRequestsWaiting(_:)`` sets.
+    ///
+    /// Prefer ``enqueueRequest(model:operation:attributes:)``, which also measures the time in the queue.
+    ///
+    /// ```swift
+    /// metrics.incrementRequestsWaiting()
+    /// // ... and when a slot is free:
+    /// metrics.decrementRequestsWaiting()
+    /// metrics.incrementRequestsRunning()
+    /// ```
+    ///
+    /// - Parameter delta: how many; a negative number subtracts. The result is clamped to 0 through `Int.max`.
     public func incrementRequestsWaiting(by delta: Int = 1) {
         state.withLock { $0.requestsWaiting = $0.requestsWaiting.addingAsCount(delta) }
     }
 
-    /// Takes from the requests that wait. The result is held between 0 and `Int.max`.
+    /// Subtracts from the number that ``setRequestsWaiting(_:)`` sets; see ``incrementRequestsWaiting(by:)``.
+    ///
+    /// - Parameter delta: how many; a negative number adds. The result is clamped to 0 through `Int.max`.
     public func decrementRequestsWaiting(by delta: Int = 1) {
         state.withLock { $0.requestsWaiting = $0.requestsWaiting.subtractingAsCount(delta) }
     }
 
-    /// The number of requests that are being executed: what the application set, 0 at first, and those that are tracked.
+    /// The number of requests that are being executed, 0 or more: what the application has set, and tracked requests.
     public var requestsRunning: Int { state.withLock { $0.totalRunning } }
 
-    /// The number of requests that wait: what the application set, 0 at first, and those that are tracked.
+    /// The number of requests that wait, 0 or more: what the application has set, and tracked requests.
     public var requestsWaiting: Int { state.withLock { $0.totalWaiting } }
 
-    /// The most requests that can be executed at once; nil until it is set.
+    /// The most requests that can be executed at once, 0 or more; nil until it is set.
     public var requestsMax: Int? { state.withLock { $0.requestsMax } }
 
     // MARK: Polled servers
@@ -178,16 +252,20 @@ public final class ServerMetricsCollector: Sendable {
     /// The newest reading of every polled server, in the order in which the servers were first seen.
     public var readings: [ServerReading] { state.withLock { $0.recorded.servers }.map(\.reading) }
 
-    /// Takes over what a poller has read; it replaces the earlier reading of the same server.
+    /// Records what was read from a server. It replaces the earlier reading of the same server.
     ///
-    /// `instrument()` connects its own pollers to this. An application that polls servers by itself calls it too.
-    /// Names are cut to 256 bytes, percentages and counts brought into range, what means nothing is left out. Thread-safe;
-    /// nobody who sets values waits for it, however many models the reading has.
+    /// ``instrument(_:)`` connects its own pollers to this. Call it in an application that polls servers by itself; a
+    /// ``ServerMetricsSource`` is often simpler.
+    ///
+    /// Thread-safe. Request handlers never wait for it, however many models the reading has.
     ///
     /// ```swift
     /// let server = ServerIdentity(engine: "mine", address: "gpu-1", port: 8000)
     /// metrics.record(ServerReading(server: server, models: [ModelReading(model: "llama-3", requestsRunning: 3)]))
     /// ```
+    ///
+    /// - Parameter reading: names are cut to 256 bytes of UTF-8, percentages and counts are clamped, and what means nothing
+    ///   is left out.
     public func record(_ reading: ServerReading) {
         let reading = reading.sanitized()
         let isWithinLimit = change(\.recorded) {
@@ -196,14 +274,16 @@ public final class ServerMetricsCollector: Sendable {
         if !isWithinLimit { cardinality.warn(of: .recorded) }
     }
 
-    /// Takes back everything that was recorded of a server: from now on it has no points, not even `gen_ai.server.up`.
+    /// Removes everything that was recorded of a server: from now on it has no points, not even `gen_ai.server.up`.
     ///
     /// For an application that polls by itself and will not ask this server again, or that knows it under another identity
-    /// from now on. Unknown servers are ignored. Thread-safe.
+    /// from now on. Thread-safe.
     ///
     /// ```swift
     /// metrics.withdraw(ServerIdentity(engine: "mine", address: "gpu-1", port: 8000))
     /// ```
+    ///
+    /// - Parameter server: the ``ServerReading/server`` of its readings. An unknown one is ignored.
     public func withdraw(_ server: ServerIdentity) {
         let server = server.sanitized()
         change(\.recorded) { $0.withdraw(server, time: timeSource.unixNanoseconds) }
@@ -214,33 +294,40 @@ public final class ServerMetricsCollector: Sendable {
     /// The newest reading of every GPU that is there, in the order in which they were first seen.
     public var gpus: [GPUReading] { state.withLock { $0.gpus.gpus }.filter(\.isPresent).map(\.reading) }
 
-    /// Takes over what was read of a GPU; it replaces the earlier reading of the same one.
+    /// Records what was read from a GPU. It replaces the earlier reading of the same GPU.
     ///
-    /// `instrument()` connects its own poller to this. An application that reads GPUs by itself calls it too. Texts are cut to
-    /// 256 bytes; a reading without an id is left out. Counters go on where they were if the device begins anew. Thread-safe;
-    /// nobody who sets values waits for it.
+    /// ``instrument(_:)`` connects its own poller to this. Call it in an application that reads GPUs by itself. If the device
+    /// starts counting energy or errors from 0 again, the exported counters continue where they were.
+    ///
+    /// Thread-safe. Request handlers never wait for it.
     ///
     /// ```swift
     /// var reading = GPUReading(id: "my-card", name: "Accelerator", vendor: "Mine", index: 0)
     /// reading.utilization = 0.5
     /// metrics.record(reading)
     /// ```
+    ///
+    /// - Parameter reading: texts are cut to 256 bytes of UTF-8. A reading with an empty id is ignored.
     public func record(_ reading: GPUReading) {
         guard let reading = reading.sanitized() else { return }
         let isWithinLimit = change(\.gpus) { $0.record(reading, time: timeSource.unixNanoseconds) }
         if !isWithinLimit { cardinality.warn(of: .gpus) }
     }
 
-    /// Takes back what was recorded of a GPU: from now on it has no points. What it counts goes on if it is recorded again.
+    /// Removes what was recorded of a GPU: from now on it has no points. Its counters continue if it is recorded again.
     ///
-    /// Unknown GPUs are ignored. Thread-safe.
+    /// Thread-safe.
     ///
-    /// - Parameter id: its ``GPUReading/id``.
+    /// ```swift
+    /// metrics.withdraw(gpu: "my-card")
+    /// ```
+    ///
+    /// - Parameter id: its ``GPUReading/id``. An unknown one is ignored.
     public func withdraw(gpu id: String) {
         change(\.gpus) { $0.withdraw(Attribute.cut(id)) }
     }
 
-    /// Makes the new list beside the old one, and exchanges the two in one step.
+    /// Builds the new list beside the old one and exchanges the two in one step.
     private func change<List: Sendable, Result>(
         _ list: WritableKeyPath<State, List>,
         _ change: (inout List) -> Result
@@ -259,7 +346,7 @@ public final class ServerMetricsCollector: Sendable {
     /// The values as they are now.
     ///
     /// - Parameters:
-    ///   - time: what the snapshot is stamped with, in nanoseconds since 1970; nil for the date.
+    ///   - time: the snapshot's timestamp, in nanoseconds since 1970; nil for now.
     ///   - exemplarsAfter: the ``MetricSnapshot/moment`` of the snapshot before; nil for the newest exemplars.
     package func snapshot(time: UInt64? = nil, exemplarsAfter: UInt64? = nil) -> MetricSnapshot {
         let values = state.withLock { $0.values(at: nanoseconds()) }
@@ -278,7 +365,7 @@ public final class ServerMetricsCollector: Sendable {
     }
 
     /// The date when the collector's clock stood at 0. It stays the same unless somebody sets the date: an exemplar must have
-    /// one date, whoever is told of it.
+    /// the same date in every export and scrape.
     private func dateOfZero(_ date: UInt64, at moment: UInt64) -> UInt64 {
         let found = date &- moment
         return dateOfZero.withLock { known in

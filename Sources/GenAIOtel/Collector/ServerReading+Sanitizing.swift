@@ -1,4 +1,4 @@
-// Makes readings safe to export: what pollers hand on comes from the network.
+// Makes readings safe to export: they come from the network.
 
 import GenAISupport
 
@@ -44,7 +44,7 @@ extension ServerIdentity {
     /// The identity with its parts cut, and without attributes that would replace those of this package.
     func sanitized() -> ServerIdentity {
         ServerIdentity(
-            // To Prometheus an empty label is none.
+            // To Prometheus, an empty label is the same as no label.
             engine: engine.flatMap { $0.isEmpty ? nil : Attribute.cut($0) },
             address: Attribute.cut(address),
             port: port,

@@ -1,27 +1,27 @@
-// Finds KV-cache usages that are set as shares of 1 although they are percentages.
+// Finds KV-cache usages that are set as a fraction (0 to 1) instead of a percentage (0 to 100).
 
 import GenAISupport
 
-/// Says once of a model that its usage looks like a share.
+/// Logs once for a model that its usage looks like a fraction.
 ///
-/// It looks at what snapshots take, now and then, so that setting a value costs nothing more. A model whose usage was ever
-/// seen above 1 is fine for good; one that is always 0 is idle.
+/// It looks at the values of snapshots now and then, so that setting a value costs nothing more. A model whose usage was ever
+/// above 1 is fine for good; one that is always 0 is idle.
 final class ShareHint: Sendable {
     private enum Verdict {
         case fine
-        /// Not 0 and not above 1, since then, at so many looks.
+        /// Above 0 and at most 1 since that time, at this number of looks.
         case suspect(since: ContinuousClock.Instant, looks: Int)
     }
 
     private struct State {
         var nextLook: ContinuousClock.Instant?
-        /// Of the models that were there at the last look.
+        /// The verdicts on the models of the last look.
         var verdicts: [String: Verdict] = [:]
     }
 
     /// The shortest time from one look to the next.
     static let interval: Duration = .seconds(15)
-    /// How long a usage must look like a share, and at how many looks.
+    /// How long, and at how many looks, a usage must look like a fraction before it is logged.
     static let patience: Duration = .seconds(600)
     static let looks = 10
 
@@ -30,7 +30,7 @@ final class ShareHint: Sendable {
 
     init(log: Log) { self.log = log }
 
-    /// Looks at the usages of a snapshot. Not to be called under a lock.
+    /// Looks at the usages of a snapshot. Must not be called under a lock.
     func look(at series: SeriesTable<String, Double>.Series, now: ContinuousClock.Instant) {
         let found: [String] = state.withLock { state in
             if let next = state.nextLook, now < next { return [] }

@@ -1,4 +1,4 @@
-// Turns what is known of GPUs into points, by the rows of the table of GPU figures.
+// Turns the readings of GPUs into points, row by row of the table of GPU figures.
 
 import GPUPoller
 import GenAISupport
@@ -13,7 +13,7 @@ extension [RecordedGPU] {
         }
     }
 
-    /// The counters that are not reported at present: the GPU is gone, or does not tell them.
+    /// The counters that are not reported at present: the GPU is gone, or does not report them.
     func pausedMetrics(at time: UInt64) -> [Metric] {
         var metrics: [Metric] = []
         for figure in GPUFigure.allCases where figure.row.kind == .sum {

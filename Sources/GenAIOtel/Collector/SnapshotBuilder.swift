@@ -2,7 +2,7 @@
 
 import GenAISupport
 
-/// What is copied under the collector's lock: references and numbers.
+/// The values that are copied under the collector's lock: references and numbers.
 struct CollectorValues: Sendable {
     var kvCacheUsage: SeriesTable<String, Double>.Series
     var requestsRunning: Int
@@ -48,10 +48,7 @@ struct SnapshotBuilder {
         points[.requestsRunning] = [NumberPoint([], .int(values.requestsRunning))]
         points[.requestsWaiting] = [NumberPoint([], .int(values.requestsWaiting))]
         points[.requestsMax] = values.requestsMax.map { [NumberPoint([], .int($0))] } ?? []
-        addRequests(
-            to: &points,
-            exemplars: ExemplarTable.Interval(start: exemplarsAfter, endDate: time, dateOfZero: dateOfZero)
-        )
+        addRequests(to: &points, exemplars: ExemplarTable.Interval(start: exemplarsAfter, dateOfZero: dateOfZero))
         var paused = PointTable()
         for server in values.servers {
             points.add(server, at: now, time)
@@ -93,7 +90,7 @@ extension SnapshotBuilder {
 }
 
 extension Figure.Row {
-    /// What tells the figure's points from others of the same metric.
+    /// The attribute that tells the figure's points from others of the same metric.
     fileprivate var ownAttributes: [Attribute] {
         attribute.map { [Attribute($0.key, .string($0.value))] } ?? []
     }
@@ -179,7 +176,7 @@ private struct PointTable {
         let names = row.isCountedByPolls ? ("engine", "model") : ("gen_ai.provider.name", "gen_ai.request.model")
         let attributes =
             server.reading.server.pointAttributes(names.0, names.1, model: key.model) + row.ownAttributes
-        // The date may have been set back since the reading, or the server's clock be ahead.
+        // The date may have been set back since the reading, or the server's clock may be ahead.
         let start = min(counter.start, time)
         switch (counter.value, counter.accumulated) {
         case (.int(let number), .int(let accumulated)):

@@ -6,9 +6,15 @@ import GPUPoller
 import OllamaPoller
 
 extension GenAIConfiguration {
-    /// Reads the settings from the environment. Never fails: see ``warnings``.
+    /// Reads the settings from the environment. Never fails: an unusable value is replaced by its default, with an entry in
+    /// ``warnings``.
     ///
-    /// - Parameter environment: variables by name; by default those of this process.
+    /// ```swift
+    /// let fromTheProcess = GenAIConfiguration()
+    /// let fixed = GenAIConfiguration(environment: ["OTEL_SERVICE_NAME": "chat"])
+    /// ```
+    ///
+    /// - Parameter environment: variables by name; by default those of this process. An empty value counts as unset.
     public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
         self.init(reading: EnvironmentReader(environment))
     }
@@ -16,7 +22,8 @@ extension GenAIConfiguration {
     /// Reads the settings from anywhere: a file, a secret store, swift-configuration. Never fails: see ``warnings``.
     ///
     /// ```swift
-    /// let configuration = GenAIConfiguration { name in settings.first { $0.name == name }?.text }
+    /// let settings = ["OTEL_SERVICE_NAME": "chat"]
+    /// let configuration = GenAIConfiguration { settings[$0] }
     /// ```
     ///
     /// - Parameter value: gives a setting by the name of its variable, such as `OTEL_SERVICE_NAME`, in the form in which the
@@ -94,7 +101,8 @@ extension OTLPConfiguration {
     static let defaultTimeout: Duration = .seconds(10)
     static let defaultEndpoint = URL(string: "http://localhost:4318/v1/metrics")!
 
-    /// Reads the settings from the environment. Never fails: a value that can't be used is ignored.
+    /// Reads the settings from the environment. Never fails: an unusable value is ignored.
+    ///
     /// ``GenAIConfiguration/init(environment:)`` reads these settings too, and keeps the warnings.
     ///
     /// - Parameter environment: variables by name; by default those of this process.
@@ -156,7 +164,7 @@ extension OTLPConfiguration {
         reader.setting(.httpJSON, consequence: { "\($0.name) is used" }) { reader in
             reader.otlp("PROTOCOL") { reader, name in
                 if reader.text(name)?.lowercased() == "grpc" {
-                    reader.warn(name, "is \"grpc\", which this package does not speak")
+                    reader.warn(name, "is \"grpc\", which is not supported")
                     return .httpProtobuf
                 }
                 return reader.word(name, ["http/json": .httpJSON, "http/protobuf": .httpProtobuf])
@@ -187,7 +195,7 @@ extension EnvironmentReader {
         return nil
     }
 
-    /// An OTLP setting: its form for metrics, then its general form.
+    /// An OTLP setting: the variable for metrics wins over the general one.
     fileprivate mutating func otlp<Value>(_ suffix: String, read: (inout EnvironmentReader, String) -> Value?) -> Value?
     {
         first("OTEL_EXPORTER_OTLP_METRICS_\(suffix)", "OTEL_EXPORTER_OTLP_\(suffix)", read: read)

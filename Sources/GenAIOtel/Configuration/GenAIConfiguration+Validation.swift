@@ -31,7 +31,7 @@ extension GenAIConfiguration {
         _ warnings: inout [String]
     ) {
         if duration <= .zero {
-            warnings.append("\(name) is \(duration), not more than 0; \(fallback) is used")
+            warnings.append("\(name) is \(duration) but must be more than 0; using \(fallback)")
             duration = fallback
         } else {
             duration = duration.withinAYear
@@ -50,22 +50,22 @@ extension GenAIConfiguration {
         limit = nil
     }
 
-    /// A path that was appended to itself: no collector has it.
+    /// Warns if `v1/metrics` is in the path twice, which no collector has.
     private mutating func checkPath() {
         let path = otlp.endpoint.path
         guard exporters.contains(.otlp), path.hasSuffix("/v1/metrics/v1/metrics") else { return }
         warnings.append(
-            "The OTLP endpoint ends in /v1/metrics/v1/metrics: v1/metrics is appended to OTEL_EXPORTER_OTLP_ENDPOINT; leave it out there"
+            "The OTLP endpoint ends in /v1/metrics/v1/metrics: leave /v1/metrics out of OTEL_EXPORTER_OTLP_ENDPOINT, to which it is appended"
         )
     }
 
-    /// What this package finds out by itself stays if the configuration says nothing: with an empty
-    /// `service.instance.id`, replicas would overwrite each other's series.
+    /// Keeps the attributes that this package finds out by itself if the configuration has an empty value for them. With an
+    /// empty `service.instance.id`, replicas would overwrite each other's series.
     private mutating func mendResourceAttributes() {
         let foundOut = Set(Resource.foundOut.keys).union(["service.name"])
         for key in resourceAttributes.keys.sorted() where foundOut.contains(key) {
             guard let value = resourceAttributes[key], Resource.saysNothing(value) else { continue }
-            warnings.append("The resource attribute \(key) has no value; the package's own stays")
+            warnings.append("The resource attribute \(key) is empty; the package's own value is kept")
             resourceAttributes[key] = nil
         }
     }

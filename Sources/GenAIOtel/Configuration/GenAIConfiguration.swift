@@ -7,8 +7,10 @@ import OllamaPoller
 
 /// The settings of ``instrument(_:)``.
 ///
-/// `GenAIConfiguration()` reads the environment; each property names its variable and default. Values set in code win.
-/// An unusable value is replaced by its default, with one warning when instrumentation starts.
+/// `GenAIConfiguration()` reads the environment; each property names its variable and default. Values set in code win. An
+/// unusable value is replaced by its default, with one warning from ``instrument(_:)``.
+///
+/// A value: safe to pass between threads. Changes after the call of ``instrument(_:)`` have no effect.
 ///
 /// ```swift
 /// var configuration = GenAIConfiguration()
@@ -17,7 +19,7 @@ import OllamaPoller
 /// instrument(configuration)
 /// ```
 public struct GenAIConfiguration: Sendable {
-    /// Name of the service, resource attribute `service.name`.
+    /// Name of the service, resource attribute `service.name`. An empty one is replaced by the default.
     ///
     /// `OTEL_SERVICE_NAME`, then `service.name` in `OTEL_RESOURCE_ATTRIBUTES`; default
     /// `unknown_service:<process name>`.
@@ -26,18 +28,25 @@ public struct GenAIConfiguration: Sendable {
     /// Further resource attributes. They win over those that the package sets itself.
     ///
     /// `OTEL_RESOURCE_ATTRIBUTES`, without `service.name`. A `service.name` set here wins over ``serviceName``.
+    ///
+    /// ```swift
+    /// configuration.resourceAttributes["deployment.environment.name"] = "production"
+    /// ```
     public var resourceAttributes: [String: String]
 
-    /// Turns exporting and polling off; the collector still works. `OTEL_SDK_DISABLED`, default false.
+    /// Turns exporting and polling off. The collector still works, and ``GenAIInstrumentation/prometheusText()`` shows its
+    /// values. `OTEL_SDK_DISABLED`, default false.
     public var isDisabled: Bool
 
-    /// Where metrics go; empty for nowhere. `OTEL_METRICS_EXPORTER`, default OTLP.
+    /// Where metrics are exported to; empty for nowhere. `OTEL_METRICS_EXPORTER`, default ``MetricsExporter/otlp``.
     public var exporters: [MetricsExporter]
 
-    /// Time from the start of one export to the next, more than 0. `OTEL_METRIC_EXPORT_INTERVAL`, default 60 s.
+    /// Time from the start of one export to the next, more than 0 and at most a year. `OTEL_METRIC_EXPORT_INTERVAL`, in
+    /// milliseconds, default 60 s.
     public var exportInterval: Duration
 
-    /// The time limit of one export, collecting included, more than 0. `OTEL_METRIC_EXPORT_TIMEOUT`, default 30 s.
+    /// The time limit of one export, collecting included, more than 0 and at most a year. `OTEL_METRIC_EXPORT_TIMEOUT`, in
+    /// milliseconds, default 30 s.
     public var exportTimeout: Duration
 
     /// How metrics are sent over OTLP/HTTP.
@@ -47,38 +56,54 @@ public struct GenAIConfiguration: Sendable {
     /// variables that ``OllamaConfiguration`` names.
     public var ollama: OllamaConfiguration?
 
-    /// The serving engines (vLLM, TGI, SGLang, llama.cpp, ...) whose `/metrics` to poll.
-    /// `GENAI_SERVER_METRICS_TARGETS`, `GENAI_SERVER_METRICS_INTERVAL`; default none.
+    /// The serving engines (vLLM, TGI, SGLang, llama.cpp, ...) to poll. `GENAI_SERVER_METRICS_TARGETS`, and the variables
+    /// that ``EngineTarget`` names; default none.
+    ///
+    /// ``GenAIInstrumentation/setEngines(_:)`` replaces them while the process runs.
     public var engines: [EngineTarget]
 
-    /// Servers that the application reads itself, polled like the built-in ones. Each needs a `server` of its own: of two with
-    /// one identity each overwrites the other, and a warning says so.
+    /// Servers that the application reads itself, polled like the engines. Default none.
+    ///
+    /// Each needs an identity (``ServerMetricsSource/server``) of its own. Two with the same identity overwrite each other,
+    /// and a warning says so.
     public var sources: [any ServerMetricsSource] = []
 
-    /// How this machine's GPUs are read; nil for not at all. `GENAI_ENABLE_GPU_METRICS`, default true, and the variables that
+    /// How this machine's GPUs are read; nil turns it off. `GENAI_ENABLE_GPU_METRICS`, default true, and the variables that
     /// ``GPUConfiguration`` names. Where there is no GPU, nothing is reported.
     public var gpus: GPUConfiguration?
 
-    /// How tracked requests are counted.
+    /// How tracked requests are counted: your own attributes, objectives, traces, buckets.
     public var requests: RequestConfiguration
 
-    /// The most models that each metric distinguishes, at least 1. Further ones share one point. Default 2000.
+    /// The most models, or kinds of tracked requests, that each metric tells apart, 1 or more. Default 2000.
+    ///
+    /// New ones beyond the limit share one point, with the attribute `otel.metric.overflow`, and one warning is logged.
     public var cardinalityLimit: Int
 
     /// The least important level that is logged; nil logs nothing. `GENAI_LOG_LEVEL`, then `OTEL_LOG_LEVEL`; default
-    /// info.
+    /// ``LogLevel/info``.
     public var logLevel: LogLevel?
 
-    /// Where the package's own log goes. Default: standard error.
+    /// Receives the package's own log. Default: it is written to standard error.
+    ///
+    /// It is called on any thread, possibly on several at once; ``LogEntry`` says what it must not do.
+    ///
+    /// ```swift
+    /// configuration.logHandler = { entry in print(entry.level, entry.message) }
+    /// ```
     public var logHandler: @Sendable (LogEntry) -> Void
 
-    /// One line for each variable that could not be used. ``instrument(_:)`` logs them.
+    /// One sentence for each environment variable that could not be used. ``instrument(_:)`` logs them.
     public internal(set) var warnings: [String]
 }
 
-/// A place that metrics can be exported to.
+/// A place that metrics can be exported to: ``GenAIConfiguration/exporters``. A value: safe to pass between threads.
+///
+/// ```swift
+/// configuration.exporters = [.otlp, .console]
+/// ```
 public enum MetricsExporter: Sendable, Hashable, CaseIterable {
-    /// OTLP over HTTP with JSON, to a Collector or any backend that receives it.
+    /// OTLP over HTTP, to an OpenTelemetry Collector or any backend that receives it; see ``OTLPConfiguration``.
     case otlp
     /// Readable text on standard output, for development.
     case console

@@ -1,7 +1,7 @@
 // Replaces unusable settings of tracked requests.
 
 extension RequestConfiguration {
-    /// The settings without what can't be used, each with a warning.
+    /// The settings with unusable values left out or replaced, each with a warning.
     func validated(_ warnings: inout [String]) -> RequestConfiguration {
         var result = self
         if providerName?.isEmpty == true { result.providerName = nil }
@@ -30,7 +30,7 @@ extension RequestConfiguration {
             let name = PrometheusTextEncoder.prometheusName(key)
             if key.isEmpty || reservedNames.contains(name) || reservedPrefixes.contains(where: name.hasPrefix) {
                 warnings.append(
-                    "requests.allowedAttributes has \(quoted(key)), which can't be a label of its own; it is not allowed"
+                    "requests.allowedAttributes has \(quoted(key)), which is reserved or no label name; it is ignored"
                 )
                 return false
             }
@@ -42,7 +42,8 @@ extension RequestConfiguration {
         }
     }
 
-    /// As Prometheus sees them. `le` and `quantile` are its own, `job` and `instance` come from the scrape.
+    /// The keys that can't be allowed, as Prometheus names them. `le` and `quantile` are Prometheus' own; `job` and `instance`
+    /// come from the scrape.
     private static let reservedNames: Set = ["error_type", "model", "engine", "le", "quantile", "job", "instance"]
     private static let reservedPrefixes = ["gen_ai_", "server_", "otel_", "service_", "_"]
 

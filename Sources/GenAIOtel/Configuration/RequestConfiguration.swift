@@ -3,7 +3,10 @@
 import Foundation
 import GenAISupport
 
-/// How tracked requests are counted.
+/// How tracked requests are counted: ``GenAIConfiguration/requests``.
+///
+/// A value: safe to pass between threads. Its closures are called on the thread that begins or ends a request, possibly on
+/// several at once, under no lock. They must be quick, because the request waits for them.
 ///
 /// ```swift
 /// configuration.requests.allowedAttributes = ["tenant", "tier"]
@@ -11,47 +14,59 @@ import GenAISupport
 ///     RequestObjective("interactive", timeToFirstToken: .seconds(1), timePerOutputToken: .milliseconds(50))
 /// ]
 /// ```
-///
-/// The closures are called on the thread that begins or ends a request, under no lock. They must be quick.
 public struct RequestConfiguration: Sendable {
-    /// Attribute `gen_ai.provider.name` of tracked requests' counters and histograms, but for `gen_ai.server.requests.good`;
-    /// nil for the name of the service.
-    /// `GENAI_PROVIDER_NAME`, default nil.
+    /// Attribute `gen_ai.provider.name` of tracked requests; nil for the name of the service. `GENAI_PROVIDER_NAME`, default
+    /// nil.
+    ///
+    /// All counters and histograms of tracked requests have it, except `gen_ai.server.requests.good`.
     public var providerName: String?
 
-    /// The keys of the application's own attributes, such as `tenant` or `route`, that ``ServerMetricsCollector`` takes with a
-    /// request. Others are dropped with one warning. Default none.
+    /// The keys of your own attributes that requests may have, such as `tenant` or `route`. Other keys are dropped with one
+    /// warning. Default none.
     ///
-    /// Each combination of values is a series of its own, within ``GenAIConfiguration/cardinalityLimit``. Keys that the
+    /// Each combination of values is a time series of its own, within ``GenAIConfiguration/cardinalityLimit``. Keys that the
     /// conventions use (`gen_ai.*`, `error.type`, `server.*`, ...) can't be allowed.
+    ///
+    /// ```swift
+    /// configuration.requests.allowedAttributes = ["tenant"]
+    /// let metrics = instrument(configuration).serverMetrics
+    /// let request = metrics.beginRequest(model: "llama-3", attributes: ["tenant": "acme"])
+    /// ```
     public var allowedAttributes: [String] = []
 
-    /// What makes a request a good one. Default none.
+    /// The objectives that requests are counted against. Default none.
     public var objectives: [RequestObjective] = []
 
-    /// Gives the trace that a request belongs to, when it begins; nil for none. ``ServerRequest/trace`` can change it.
-    /// Default none.
+    /// Returns the trace that a request belongs to, when it begins; nil for none. ``ServerRequest/trace`` can change it.
+    /// Default nil: no request has a trace.
+    ///
+    /// ```swift
+    /// enum Tracing { @TaskLocal static var traceParent: String? }
+    /// configuration.requests.currentTrace = { Tracing.traceParent.flatMap { RequestTrace(traceParent: $0) } }
+    /// ```
     public var currentTrace: (@Sendable () -> RequestTrace?)?
 
-    /// Which requests become exemplars. `OTEL_METRICS_EXEMPLAR_FILTER`, default those of a sampled trace.
+    /// Which requests become exemplars. `OTEL_METRICS_EXEMPLAR_FILTER`, default ``ExemplarFilter/traceBased``.
     public var exemplarFilter = ExemplarFilter.traceBased
 
-    /// Says how a request ended that failed with an error; nil for the default, by which the name of the error's type becomes
-    /// the attribute `error.type`.
+    /// Decides what an error of a request counts as. Without it, and where it returns nil, the name of the error's type becomes
+    /// the attribute `error.type`. Default nil.
     ///
     /// ```swift
     /// configuration.requests.outcomeOfError = { error in
     ///     switch error {
     ///     case is CancellationError: .clientGone
-    ///     case let error as EngineError: .failure(errorType: error.code)
+    ///     case let error as URLError: .failure(errorType: "url_error_\(error.errorCode)")
     ///     default: nil
     ///     }
     /// }
     /// ```
     public var outcomeOfError: (@Sendable (any Error) -> ServerRequest.Outcome?)?
 
-    /// The upper bounds of the buckets for durations and times in the queue, in seconds, more than 0 and ascending. Default:
-    /// the bounds of the semantic conventions for generative AI, 10 ms to 82 s.
+    /// The upper bounds of the buckets for durations and times in the queue, in seconds: 1 to 200 numbers, ascending, more
+    /// than 0 and at most a year. Unusable ones are replaced by the default, with a warning.
+    ///
+    /// Default: the bounds of the semantic conventions for generative AI, 10 ms to 82 s.
     public var durationBounds = Self.defaultDurationBounds
 
     /// The bounds for times to first token, likewise: 1 ms to 10 s.
@@ -61,17 +76,22 @@ public struct RequestConfiguration: Sendable {
     public var timePerOutputTokenBounds = Self.defaultTimePerOutputTokenBounds
 
     /// Which requests become exemplars: examples of a value, with the trace that they belong to (metrics SDK specification,
-    /// "ExemplarFilter").
+    /// "ExemplarFilter"). A value: safe to pass between threads.
+    ///
+    /// ```swift
+    /// configuration.requests.exemplarFilter = .alwaysOn
+    /// ```
     public enum ExemplarFilter: Sendable, Hashable {
-        /// `trace_based`: those that belong to a sampled trace.
+        /// `trace_based`: requests of a sampled trace.
         case traceBased
-        /// `always_on`: all, those without a trace too.
+        /// `always_on`: all requests, with or without a trace.
         case alwaysOn
-        /// `always_off`: none.
+        /// `always_off`: no request.
         case alwaysOff
     }
 
-    /// Reads the settings from the environment. Never fails: a value that can't be used is ignored.
+    /// Reads the settings from the environment. Never fails: an unusable value is ignored.
+    ///
     /// ``GenAIConfiguration/init(environment:)`` reads these settings too, and keeps the warnings.
     ///
     /// - Parameter environment: variables by name; by default those of this process.

@@ -58,7 +58,7 @@ struct ConsoleExporter: SnapshotExporter {
         }
     }
 
-    /// Without the buckets, which are too many for a person to read.
+    /// Without the buckets: they are too many to read.
     private static func value(_ point: HistogramPoint) -> String {
         let range = point.range.map { ", min \(rounded($0.lowerBound)), max \(rounded($0.upperBound))" } ?? ""
         let mean = point.count > 0 ? ", mean \(rounded(point.sum / Double(point.count)))" : ""
@@ -85,7 +85,7 @@ struct ConsoleExporter: SnapshotExporter {
         }
     }
 
-    /// To three digits behind the point, or four of those that count: a person reads no more.
+    /// With three decimals, or four significant digits: enough to read.
     private static func rounded(_ number: Double) -> Double {
         let magnitude = abs(number)
         guard magnitude.isFinite, magnitude > 0, magnitude < 1e12 else { return number }

@@ -2,7 +2,7 @@
 
 /// Appends UTF-8 text, or other bytes, to memory that was reserved for all of it.
 ///
-/// What does not fit is only counted; ``bytes(capacity:_:)`` then starts over with the counted size. This is much
+/// Bytes that do not fit are only counted; ``bytes(capacity:_:)`` then starts over with the counted size. This is much
 /// faster than a growing array, which checks at each token whether it is shared and has room.
 struct TextWriter {
     private let memory: UnsafeMutableBufferPointer<UInt8>
@@ -16,7 +16,7 @@ struct TextWriter {
     /// The text that `write` writes.
     ///
     /// - Parameters:
-    ///   - capacity: in bytes, rather too many: if there are too few, `write` is called twice.
+    ///   - capacity: in bytes, rather too many than too few: if there are too few, `write` is called twice.
     ///   - write: must write the same text at each call.
     static func bytes(capacity: Int, _ write: (inout TextWriter) -> Void) -> [UInt8] {
         var needed = 0

@@ -1,4 +1,4 @@
-// Delivers the exports of one exporter, for its threads and for those who wait for an outcome.
+// Delivers the exports of one exporter, for its threads and for callers that wait for an outcome.
 
 /// Encodes snapshots through an exporter, keeps them in a queue and delivers them.
 final class Delivery: Sendable {
@@ -114,14 +114,16 @@ final class Delivery: Sendable {
         state.mutate { $0.queue.expectNext(by: deadline) }
     }
 
-    /// Waits until a round has begun that tries the snapshot; at `moment`, breaks off the one that stands in its way, unless
-    /// somebody waits for that one, or it will still be young at the deadline.
+    /// Waits until a round has begun that tries the snapshot.
+    ///
+    /// If an earlier round is still running at `moment`, it is cancelled. It is spared if somebody waits for its outcome, or if
+    /// it would still be shorter than ``shortestRound`` at the deadline.
     func makeWay(for number: Int, at moment: ContinuousClock.Instant, until deadline: ContinuousClock.Instant) {
         guard !waitForBegin(of: number, until: moment) else { return }
         guard let obstacle = state.read({ $0.round }), !obstacle.isExpected else { return }
         let end = obstacle.begin + Self.shortestRound
         guard end <= deadline, !waitForBegin(of: number, until: end) else { return }
-        // By now another round may be under way, which this does not touch.
+        // If another round is running by now, it is not affected.
         obstacle.cancellation.cancel()
     }
 

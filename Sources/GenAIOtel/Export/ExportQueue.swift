@@ -99,7 +99,7 @@ struct ExportQueue: Sendable {
         switch outcome {
         case .delivered(let rejectedPoints):
             counts.countDelivered(points: export.points, rejected: rejectedPoints)
-            // Only with its last part is a snapshot delivered.
+            // A snapshot is delivered only when its last part is.
             if waiting.first?.number != export.number { answer(export.number, true) }
             return []
         case .refused:
@@ -167,14 +167,14 @@ struct ExportQueue: Sendable {
         return exports
     }
 
-    /// The other parts of a snapshot of which one was not delivered, where none is kept for a second attempt.
+    /// Removes the other parts of a snapshot after one part failed, if nothing is kept for a second attempt.
     private mutating func removeUnkept(_ number: Int) -> [Export] {
         var result: [Export] = []
         while limits.exports == 0, waiting.first?.number == number { result.append(removeFirst()) }
         return result
     }
 
-    /// Drops the oldest exports beyond the limits, but never those of the newest snapshot, which may not have been tried.
+    /// Drops the oldest exports beyond the limits, but never those of the newest snapshot: it may not have been tried yet.
     private mutating func trim() -> [Export] {
         var dropped: [Export] = []
         while waiting.count > max(limits.exports, 1) || byteCount > limits.bytes {

@@ -1,22 +1,23 @@
 // Counts of the exports so far.
 
-/// Counts of exports since `instrument()`. With several exporters, their sum.
+/// Counts of exports since ``instrument(_:)``: ``GenAIInstrumentation/exportStatistics``. With several exporters, their sum.
 ///
 /// An export is one snapshot of all metrics, or one part of it where ``OTLPConfiguration/maxPointsPerExport`` or
 /// ``OTLPConfiguration/maxBytesPerExport`` split it. Each is delivered, has failed, waits in the outage buffer or is in flight.
+/// All counts are 0 or more. A value: safe to pass between threads.
 ///
 /// ```swift
 /// let statistics = instrumentation.exportStatistics
 /// print(statistics.exportsDelivered, statistics.exportsFailed, statistics.exportsBuffered)
 /// ```
 public struct ExportStatistics: Sendable, Equatable {
-    /// Requests sent, including retries.
+    /// HTTP requests sent, including retries.
     public internal(set) var requestsSent = 0
     /// Exports that were delivered.
     public internal(set) var exportsDelivered = 0
     /// Exports that were given up: refused by the collector, or dropped for lack of room or time.
     public internal(set) var exportsFailed = 0
-    /// Exports that are waiting for delivery.
+    /// Exports that are waiting for delivery now. The only number here that also falls.
     public internal(set) var exportsBuffered = 0
     /// Points that were delivered.
     public internal(set) var pointsDelivered = 0

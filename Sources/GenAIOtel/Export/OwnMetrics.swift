@@ -1,8 +1,8 @@
-// What the exporter tells of itself, on request.
+// Metrics about the exporter itself, if they are configured.
 
 import GenAISupport
 
-/// Counts what becomes of exports, and makes metrics of that (OpenTelemetry semantic conventions, "OpenTelemetry SDK
+/// Counts the outcomes of exports and turns them into metrics (OpenTelemetry semantic conventions, "OpenTelemetry SDK
 /// metrics").
 final class OwnMetrics: Sendable {
     /// A duration's histogram, of one bucket.
@@ -19,7 +19,7 @@ final class OwnMetrics: Sendable {
         }
     }
 
-    /// By `error.type`; nil for what went well.
+    /// Counts and durations by `error.type`; nil stands for success.
     private struct State: Sendable {
         var exported: [String?: Int] = [:]
         var inFlight = 0
@@ -51,19 +51,19 @@ final class OwnMetrics: Sendable {
         [Attribute("otel.component.type", .string(type)), Attribute("otel.component.name", .string("\(type)/0"))]
     }
 
-    // MARK: What happens to exports
+    // MARK: Outcomes of exports
 
     /// Points were handed to the exporter.
     func accepted(points: Int) { state.withLock { $0.inFlight = $0.inFlight.addingAsCount(points) } }
 
-    /// They were delivered, except for some.
+    /// Points were delivered, except for the rejected ones.
     func delivered(points: Int, rejected: Int) {
         let rejected = min(rejected, points)
         end(points - rejected, nil)
         if rejected > 0 { end(rejected, "rejected") }
     }
 
-    /// They were given up.
+    /// Points were given up.
     func failed(points: Int, errorType: String) { end(points, errorType) }
 
     /// An attempt to deliver an export has ended, repetitions included.
@@ -80,7 +80,7 @@ final class OwnMetrics: Sendable {
 
     // MARK: The metrics
 
-    /// Adds the metrics to a snapshot that took so long.
+    /// Adds the metrics to a snapshot, and counts the time that it took to collect.
     func add(to snapshot: inout MetricSnapshot, collectedIn duration: Duration) {
         let state = state.withLock { state in
             state.collections.record(duration)

@@ -31,7 +31,7 @@ extension SnapshotExporter {
     var place: String { "the collector" }
 }
 
-/// What there is to send of one snapshot.
+/// One snapshot, encoded and ready to send.
 struct EncodedSnapshot: Sendable {
     var exports: [Export]
     /// Number of points that are too large for any receiver.

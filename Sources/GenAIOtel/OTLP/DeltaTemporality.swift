@@ -1,21 +1,21 @@
-// From what was counted since the beginning to what was counted since the last export.
+// Converts values since the beginning into values since the last export.
 
 import GenAISupport
 
 /// Turns cumulative snapshots into delta ones (OpenTelemetry metrics data model, "Temporality").
 ///
-/// The snapshot before is kept and subtracted, so the intervals of what is made follow one another without gap or overlap.
-/// One that is given up before the next is made is taken back: the next one then covers its time too.
+/// The previous snapshot is kept and subtracted, so the intervals of the deltas follow one another without gap or overlap. A
+/// delta that is given up before the next one is made is taken back: the next one then covers its time too.
 struct DeltaTemporality: Sendable {
-    /// What was exported of a series.
+    /// The last exported point of a series.
     private struct Exported<Point: Sendable>: Sendable {
-        /// Nil if nothing was.
+        /// Nil if none was exported.
         var point: Point?
-        /// Up to when.
+        /// The end of the exported interval.
         var time: UInt64
     }
 
-    /// What was exported up to a moment.
+    /// Everything that was exported up to a moment.
     private struct Baseline: Sendable {
         var time: UInt64
         var numbers: [MetricDescriptor: [[Attribute]: Exported<NumberPoint>]] = [:]
@@ -29,16 +29,16 @@ struct DeltaTemporality: Sendable {
     /// Whether the last delta has not been taken back.
     private var canTakeBack = false
 
-    /// The snapshot with sums and histograms since the one before; series in which nothing was counted are left out.
+    /// The snapshot with sums and histograms since the previous one. Series in which nothing was counted are left out.
     ///
-    /// Minimum and maximum of an interval can't be told from those since the beginning, and are left out too.
+    /// Minimum and maximum are left out too: those of an interval can't be derived from those since the beginning.
     mutating func next(_ snapshot: MetricSnapshot) -> MetricSnapshot {
         var baseline = Baseline(time: snapshot.time)
         var metrics: [Metric] = []
         for var metric in snapshot.metrics {
             let name = metric.descriptor
             switch metric.data {
-            // Exponential histograms are made of what comes out of here.
+            // Exponential histograms are made from the result, after this step.
             case .gauge, .upDownSum, .exponentialHistogram: break
             case .sum(let points, _):
                 let earlier = last?.numbers[name] ?? [:]
@@ -68,7 +68,7 @@ struct DeltaTemporality: Sendable {
     /// Remembers how the last delta was split, so that parts of it can be taken back.
     mutating func keep(parts: [MetricSnapshot]) { self.parts = parts }
 
-    /// Takes back the last delta or one part of it, if that is the one of the given time.
+    /// Takes back the last delta or one part of it, if it has the given time.
     mutating func takeBack(time: UInt64, part: Int? = nil) {
         guard canTakeBack, last?.time == time else { return }
         guard let part else {
@@ -96,7 +96,7 @@ struct DeltaTemporality: Sendable {
         parts[part].metrics = []
     }
 
-    /// What is paused goes on from what was exported of it, however much was counted since.
+    /// Keeps the last exported points of paused series, so that their next delta continues from there.
     private func carryOver(_ paused: [Metric], to baseline: inout Baseline) {
         for metric in paused {
             let name = metric.descriptor
@@ -115,7 +115,7 @@ struct DeltaTemporality: Sendable {
         }
     }
 
-    /// Nil if nothing was counted. What has started anew since, counts in whole.
+    /// Nil if nothing was counted. After a restart, the whole value counts.
     private func delta(_ point: NumberPoint, since exported: Exported<NumberPoint>?) -> NumberPoint? {
         let isContinued = point.accumulated != nil || exported?.point?.start == point.start
         let earlier = isContinued ? exported?.point : nil
@@ -130,13 +130,13 @@ struct DeltaTemporality: Sendable {
         return NumberPoint(point.attributes, value, start: start(point.start, exported?.time, isKnown: earlier != nil))
     }
 
-    /// Nil if nothing was counted. What has started anew since, or has other bounds, counts in whole.
+    /// Nil if nothing was counted. After a restart, or with other bounds, the whole value counts.
     private func delta(_ point: HistogramPoint, since exported: Exported<HistogramPoint>?) -> HistogramPoint? {
         var result = point.counted
         let old = exported?.point?.counted
         let isContinued =
             old.map { old in
-                // What had other bounds for a while has been counted from nothing since.
+                // If the bounds were different in between, counting began again from nothing.
                 let hasFallen = zip(result.bucketCounts, old.bucketCounts).contains { $0 < $1 }
                 return old.bounds == point.bounds && !hasFallen
                     && (point.accumulated != nil || old.start == point.start)
@@ -154,7 +154,7 @@ struct DeltaTemporality: Sendable {
         return result.count > 0 ? result : nil
     }
 
-    /// A series goes on from where it was exported last; one that started after that counts from its own start.
+    /// A known series continues from its last export. A series that started later counts from its own start.
     private func start(_ own: UInt64, _ exported: UInt64?, isKnown: Bool) -> UInt64 {
         guard let last else { return own }
         let end = exported ?? last.time
@@ -163,7 +163,7 @@ struct DeltaTemporality: Sendable {
 }
 
 extension HistogramPoint {
-    /// The point with what this process has seen counted.
+    /// The point, with the values that this process has seen counted.
     fileprivate var counted: HistogramPoint {
         accumulated.map { HistogramPoint(attributes, $0, start: start) } ?? self
     }

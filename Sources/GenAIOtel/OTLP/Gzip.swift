@@ -39,7 +39,7 @@ struct Gzip: Sendable {
     func compress(_ input: [UInt8]) -> [UInt8]? {
         guard let count = UInt32(exactly: input.count) else { return nil }
         var stream = ZStream()
-        // zlib fails here if the size of its structure is another, so a wrong layout is noticed.
+        // zlib checks the size of the structure, so a wrong layout fails here.
         let size = Int32(MemoryLayout<ZStream>.size)
         guard initialize(&stream, Self.level, 8, 15 + 16, 8, 0, version(), size) == 0 else { return nil }
         defer { _ = end(&stream) }

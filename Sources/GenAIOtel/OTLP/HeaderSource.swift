@@ -4,12 +4,12 @@ import GenAISupport
 
 /// Calls the application's header provider, one call at a time, and gives up waiting for it at a deadline.
 ///
-/// The provider runs in a task of its own, under no lock and not on the exporting thread. One that hangs costs that task: it is
-/// not called again before it has returned.
+/// The provider runs in a task of its own, under no lock and not on the exporting thread. If it hangs, that one task is lost: the
+/// provider is not called again before it has returned.
 final class HeaderSource: Sendable {
     typealias Provider = @Sendable () async throws -> [String: String]
 
-    /// Why there are no headers. Has no text of the application's, which may be a secret.
+    /// Why there are no headers. It never contains text from the application, which may be a secret.
     enum Failure: Error, Equatable, CustomStringConvertible {
         case late, cancelled
         case thrown(type: String)

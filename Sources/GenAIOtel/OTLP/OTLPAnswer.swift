@@ -47,8 +47,8 @@ enum OTLPAnswer: Equatable {
         }
     }
 
-    /// A 2xx: what was sent has arrived, whatever the body says, and is never sent again. Only a web page comes from somebody
-    /// else, for instance a captive portal.
+    /// A 2xx: the export has arrived, whatever the body says, and is never sent again. The exception is a web page: it comes
+    /// from something else, such as a captive portal.
     private init(accepted response: HTTPResponse, _ secrets: Secrets) {
         guard !Self.isWebPage(response) else {
             self = .refused(
@@ -72,7 +72,7 @@ enum OTLPAnswer: Equatable {
         return ["text/html", "application/xhtml"].contains { type.trimmed().lowercased().hasPrefix($0) }
     }
 
-    /// What an answer says, for a message: its status message if it is one in protobuf, else the beginning of its body.
+    /// The text of an answer, for a log line: the message of a protobuf status, or else the beginning of the body.
     private static func excerpt(of response: HTTPResponse, _ secrets: Secrets) -> String {
         guard !response.body.isEmpty else { return "" }
         let type = response.headers["content-type"].map { quoted(secrets.hidden(in: $0), limit: 50) }
@@ -84,7 +84,7 @@ enum OTLPAnswer: Equatable {
     }
 }
 
-/// What `ExportMetricsServiceResponse` says of the points that were not taken; nothing if the body is anything else.
+/// The partial success in an `ExportMetricsServiceResponse`: rejected points and message. Empty if the body is anything else.
 private struct PartialSuccess {
     var rejectedPoints = 0
     var message = ""
@@ -121,7 +121,7 @@ extension HTTPResponse {
 }
 
 extension HTTPFailure {
-    /// The attribute `error.type`: one of few words.
+    /// The attribute `error.type`: one of a small set of words.
     fileprivate var errorType: String {
         switch self {
         case .timedOut: "timeout"

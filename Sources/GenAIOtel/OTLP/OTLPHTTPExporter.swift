@@ -54,7 +54,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
     /// Throws ``HTTPEndpoint/Invalid`` or ``TLSFiles/Unusable`` if the endpoint or certificate files can't be used.
     ///
     /// - Parameters:
-    ///   - ownMetrics: is told what becomes of exports.
+    ///   - ownMetrics: counts the outcomes of exports.
     ///   - gzip: loads the compressor; nil if there is none.
     init(
         _ configuration: OTLPConfiguration,
@@ -106,7 +106,9 @@ final class OTLPHTTPExporter: SnapshotExporter {
         let wantsGzip = configuration.compression == .gzip
         self.gzip = wantsGzip ? gzip() : nil
         if endpoint.port == 4317 {
-            log.warning("The endpoint has port 4317, where collectors expect gRPC; OTLP over HTTP mostly has port 4318")
+            log.warning(
+                "The endpoint has port 4317, where collectors expect gRPC; OTLP over HTTP usually uses port 4318"
+            )
         }
         if wantsGzip && self.gzip == nil { log.warning("Exports are not compressed: libz is not installed") }
     }
@@ -162,7 +164,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
         losses.failed(.warning, "\(what) dropped: \(reason)")
     }
 
-    /// Makes the next delta cover the export's time too, if it has not been taken yet.
+    /// Makes the next delta cover the export's time too, if that delta has not been made yet.
     private func takeBack(_ export: Export) {
         deltaTemporality?.withLock { $0.takeBack(time: export.time, part: export.part) }
     }
@@ -255,7 +257,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
             }
             return isUsable
         }
-        // Of fields with one name in any case, the last one is sent.
+        // If names differ in case only, the last field is sent.
         return configuredHeaders + provided.sorted { $0.key < $1.key }.map { HTTPHeader($0.key, $0.value) }
     }
 

@@ -34,7 +34,7 @@ package struct OTLPJSONEncoder: Sendable {
         }
     }
 
-    /// In bytes, rather too many: if there are too few, everything is encoded twice.
+    /// In bytes, rather too many than too few: if there are too few, everything is encoded twice.
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points): 512 + 160 * points.count

@@ -2,9 +2,9 @@
 
 /// Encodes snapshots as `ExportMetricsServiceRequest` in protobuf (opentelemetry-proto 1.x; field numbers are in the code).
 ///
-/// A pure function of its input: no clock, no I/O. The message is the same as that of ``OTLPJSONEncoder``. The lengths of
-/// points are worked out before they are written; what holds points gets its length afterwards, so that nothing is walked
-/// twice.
+/// A pure function of its input: no clock, no I/O. The message is the same as that of ``OTLPJSONEncoder``. The length of a
+/// point is computed before it is written. The lengths of the messages around points are filled in afterwards, so that
+/// nothing is walked twice.
 package struct OTLPProtobufEncoder: Sendable {
     /// The resource, which does not change, is encoded once.
     private let resource: [UInt8]
@@ -34,7 +34,7 @@ package struct OTLPProtobufEncoder: Sendable {
         }
     }
 
-    /// In bytes, rather too many: if there are too few, everything is encoded twice.
+    /// In bytes, rather too many than too few: if there are too few, everything is encoded twice.
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points): 256 + 128 * points.count

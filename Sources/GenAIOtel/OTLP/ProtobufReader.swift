@@ -4,7 +4,7 @@ import GenAISupport
 
 /// The fields of one protobuf message, in order (Protocol Buffers documentation, "Encoding").
 ///
-/// The bytes are untrusted: what does not fit ends the sequence, and ``isDamaged`` says so.
+/// The bytes are untrusted: a malformed field ends the sequence, and ``isDamaged`` says so.
 struct ProtobufReader: Sequence, IteratorProtocol {
     enum Value: Equatable {
         case varint(UInt64)
@@ -64,7 +64,7 @@ extension ProtobufReader {
         return bytes
     }
 
-    /// The last value of a field that holds text. What is not UTF-8 is replaced.
+    /// The last value of a field that holds text. Bytes that are not UTF-8 are replaced.
     static func text(_ number: UInt64, of message: ArraySlice<UInt8>) -> String? {
         bytes(number, of: message).map { String(decoding: $0, as: UTF8.self) }
     }

@@ -10,7 +10,7 @@ enum RetryAfter {
         if !text.isEmpty, text.utf8.allSatisfy(\.isDigit) {
             return Duration.seconds(Int(digits: text) ?? .max).withinAYear
         }
-        // Held within limits first: a Duration of too many seconds can't be made.
+        // Clamped first: a Duration of too many seconds would trap.
         return date(text).map { Duration.seconds(min(max($0.timeIntervalSince(now), 0), 1e9)).withinAYear }
     }
 

@@ -13,8 +13,8 @@ struct ProtobufTag: Sendable {
 }
 
 extension TextWriter {
-    /// Bytes of the length of a message whose length is not known before: enough for 256 MiB. A number that is longer than
-    /// need be is valid.
+    /// The bytes that are reserved for the length of a message whose length is not known yet: enough for 256 MiB. Protobuf
+    /// allows a number to take more bytes than it needs.
     private static let lengthSize = 4
 
     /// Appends a message of unknown length.

@@ -48,7 +48,7 @@ package struct PrometheusTextEncoder: Sendable {
         TextWriter.string(capacity: name.utf8.count + 8) { $0.prometheusName(name) }
     }
 
-    /// In bytes, rather too many: if there are too few, everything is encoded twice.
+    /// In bytes, rather too many than too few: if there are too few, everything is encoded twice.
     private static func estimatedSize(_ metric: Metric) -> Int {
         switch metric.data {
         case .gauge(let points), .sum(let points, _), .upDownSum(let points): 256 + 160 * points.count
@@ -70,7 +70,7 @@ extension TextWriter {
             let sampleName = name + "_total"
             header(format == .openMetrics ? name : sampleName, type: "counter", help: help, format)
             list(points, separator: "") { $0.sample(sampleName, $1) }
-        // The text has no exponential buckets; each point has the others too.
+        // The text format has no exponential buckets; each point has the explicit ones too.
         case .histogram(let points, _), .exponentialHistogram(let points, _):
             let name = metric.descriptor.unit == "s" ? name + "_seconds" : name
             header(name, type: "histogram", help: help, format)

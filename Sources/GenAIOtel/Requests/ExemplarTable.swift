@@ -11,16 +11,14 @@ struct ExemplarTable: Sendable {
 
     /// The time from which exemplars are taken. Turns times on the collector's clock into dates.
     struct Interval {
-        /// Its beginning, exclusive, on the collector's clock; nil for that of the process.
+        /// The beginning, exclusive, on the collector's clock; nil for the start of the process.
         var start: UInt64?
-        /// Its end, in nanoseconds since 1970.
-        var endDate: UInt64
         /// The date when the collector's clock stood at 0.
         var dateOfZero: UInt64
 
         func contains(_ time: UInt64) -> Bool { start.map { $0 < time } ?? true }
 
-        func date(of time: UInt64) -> UInt64 { min(dateOfZero &+ time, endDate) }
+        func date(of time: UInt64) -> UInt64 { dateOfZero &+ time }
     }
 
     private struct Slot {
@@ -48,7 +46,7 @@ struct ExemplarTable: Sendable {
         pages[page][place * buckets + bucket] = Slot(value: nanoseconds, time: source.time, trace: source.trace)
     }
 
-    /// In the order of the buckets.
+    /// The exemplars of a series in an interval, in the order of the buckets.
     func exemplars(of series: Int, in interval: Interval) -> [Exemplar] {
         let (page, place) = series.quotientAndRemainder(dividingBy: Self.seriesPerPage)
         guard page < pages.count, !pages[page].isEmpty else { return [] }

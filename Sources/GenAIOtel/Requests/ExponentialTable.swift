@@ -10,7 +10,8 @@ struct ExponentialTable: Sendable {
     static let mostBuckets = 160
     static let finestScale = 20
 
-    /// Of these, a page is as large as one of ``HistogramTable``: a recording after a snapshot copies a page.
+    /// Few, because these series are large and a recording after a snapshot copies a page. A page is about as large as one of
+    /// ``HistogramTable``.
     private static let seriesPerPage = 4
 
     /// Layout of one series within its page. Signed numbers are kept as their bits.
@@ -44,7 +45,7 @@ struct ExponentialTable: Sendable {
         }
     }
 
-    /// The bucket at the finest scale; at a coarser one it is this, shifted to the right. The upper bound belongs to it.
+    /// The bucket at the finest scale. A right shift gives the bucket at a coarser scale. The upper bound is inclusive.
     private static func finestBucket(_ nanoseconds: UInt64) -> Int {
         let power = log2(Double(nanoseconds) / 1e9) * Double(1 << finestScale)
         return Int(power.rounded(.up)) - 1
@@ -72,7 +73,7 @@ struct ExponentialTable: Sendable {
         words[Word.length] = UInt64(newHighest - newLowest + 1)
     }
 
-    /// Merges neighbours so many times, and puts the buckets where they belong if the first of all is another.
+    /// Merges neighbours the given number of times, and moves the buckets if the lowest one changes.
     private static func move(
         _ buckets: UnsafeMutableBufferPointer<UInt64>,
         _ length: Int,
@@ -110,7 +111,7 @@ struct ExponentialTable: Sendable {
 }
 
 extension ExponentialBuckets {
-    /// What was counted since the same series had `earlier`, without empty buckets at the ends.
+    /// The count since `earlier`, an older value of the same series, without empty buckets at the ends.
     func subtracting(_ earlier: ExponentialBuckets) -> ExponentialBuckets {
         let merges = earlier.scale - scale
         // They only ever get coarser.

@@ -17,7 +17,7 @@ struct GoodRequests: Sendable {
         }
 
         func holds(_ request: RequestStore.Ending) -> Bool {
-            // A time that is not known is not within a limit. After a single token there is none.
+            // An unknown time is not within a limit. A single token has no time per output token, so any limit holds.
             let perToken = request.outputTokens.map { $0 < 2 } == true ? 0 : request.timePerOutputToken
             return Self.isWithin(duration, request.duration) && Self.isWithin(timeToFirstToken, request.firstToken)
                 && Self.isWithin(timePerOutputToken, perToken)
@@ -33,22 +33,23 @@ struct GoodRequests: Sendable {
     struct Values: Sendable {
         fileprivate var objectives: [RequestObjective]
         fileprivate var models: PagedArray<[Attribute]>
-        fileprivate var counts: PagedArray<TokenCounts.Sum>
+        fileprivate var counts: PagedArray<OptionalSum>
     }
 
     private let objectives: [RequestObjective]
     private let limits: [Limits]
     private var models: SeriesTable<String, Void>
-    /// Number of good requests: those of a model stand together, in the order of the objectives. They begin with the first
-    /// request that ends, whatever its end, as does the count of all requests: so that the rates of both begin together.
-    private var counts = PagedArray<TokenCounts.Sum>()
+    /// The numbers of good requests. Those of a model stand together, in the order of the objectives. Each begins, at 0 or 1,
+    /// when the model's first request ends. The count of all requests begins then too, so both rates begin together.
+    private var counts = PagedArray<OptionalSum>()
 
     init(_ objectives: [RequestObjective], limit: Int) {
         self.objectives = objectives
         limits = objectives.map(Limits.init)
-        models = SeriesTable(limit: limit)
-        // Models that an objective names come first, so that they get a slot of their own if any does.
-        for model in objectives.flatMap({ $0.models ?? [] }) { _ = position(of: Attribute.cut(model)) }
+        // Models that an objective names have slots of their own, beside those of the limit.
+        let named = Set(objectives.flatMap { $0.models ?? [] }.map(Attribute.cut))
+        models = SeriesTable(limit: limit.addingAsCount(named.count))
+        for model in named { _ = position(of: model) }
     }
 
     var values: Values { Values(objectives: objectives, models: models.series.attributes, counts: counts) }
@@ -59,7 +60,7 @@ struct GoodRequests: Sendable {
         let position = models.position(of: model, initial: ()) { model in
             model.isEmpty ? [] : [Attribute("gen_ai.request.model", .string(model))]
         }
-        while counts.count < (position + 1) * objectives.count { counts.append(TokenCounts.Sum()) }
+        while counts.count < (position + 1) * objectives.count { counts.append(OptionalSum()) }
         return position
     }
 
@@ -97,7 +98,7 @@ extension RequestObjective {
 }
 
 extension Duration {
-    /// 0 or more; what is too long becomes the longest.
+    /// Clamped to 0 through `UInt64.max`.
     fileprivate var nanoseconds: UInt64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0 else { return 0 }

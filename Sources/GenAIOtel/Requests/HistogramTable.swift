@@ -22,7 +22,7 @@ struct HistogramTable: Sendable {
     private let boundsInNanoseconds: [UInt64]
     private let wordsPerSeries: Int
     private var pages: [[UInt64]] = []
-    /// The same values once more; nil unless they are exported like that.
+    /// The same values in exponential buckets; nil unless they are exported.
     private var exponential: ExponentialTable?
     private var exemplars: ExemplarTable
 
@@ -62,7 +62,7 @@ struct HistogramTable: Sendable {
     /// - Parameters:
     ///   - attributes: the attributes of each series, by its number.
     ///   - start: when counting began, in nanoseconds since 1970.
-    ///   - exemplars: the time from which they are taken.
+    ///   - exemplars: the interval from which exemplars are taken.
     func points(
         _ attributes: PagedArray<[Attribute]>,
         start: UInt64,

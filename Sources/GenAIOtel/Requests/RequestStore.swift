@@ -7,7 +7,7 @@ import GenAISupport
 /// A request's kind is looked up once, when it arrives. Later recordings use its place. Kinds and outcomes are never
 /// removed, so that positions stay valid.
 struct RequestStore: Sendable {
-    /// What all figures of tracked requests distinguish.
+    /// The attributes that all figures of tracked requests have.
     struct Kind: Hashable {
         // No longer than an attribute can be.
         var model: String
@@ -15,7 +15,7 @@ struct RequestStore: Sendable {
         /// The application's own attributes: the values of the keys that are allowed, in their order.
         var own: [String] = []
 
-        // A model has few operations, which are not worth hashing, but it may have thousands of tenants.
+        // The operation is not hashed: a model has few of them, but it may have thousands of tenants.
         func hash(into hasher: inout Hasher) {
             hasher.combine(model)
             for value in own { hasher.combine(value) }
@@ -29,13 +29,13 @@ struct RequestStore: Sendable {
         fileprivate(set) var model: Int
     }
 
-    /// The numbers that a request has at its end.
+    /// The numbers of a request at its end.
     struct Ending {
         var inputTokens: Int?
         var cachedInputTokens: Int?
-        /// In all, those that were told before too.
+        /// The total, including those that were counted before the end.
         var outputTokens: Int?
-        /// Those of ``outputTokens`` that have not been counted.
+        /// The part of ``outputTokens`` that has not been counted yet.
         var uncountedOutputTokens = 0
         /// From the arrival to the first token and to the end, in nanoseconds.
         var firstToken: UInt64?
@@ -63,7 +63,7 @@ struct RequestStore: Sendable {
         case named(String)
     }
 
-    /// What counters and durations distinguish.
+    /// The attributes that counters and durations have.
     private struct Outcome: Hashable {
         var kindPosition: Int
         /// Nil for a request without an error.
@@ -71,7 +71,7 @@ struct RequestStore: Sendable {
         var responseModel: String?
     }
 
-    /// What is looked up once for a kind.
+    /// The positions that are looked up once for each kind.
     private struct KindValue {
         /// The newest outcome without an error, by the response's model; mostly there is one.
         var success: (responseModel: String?, position: Int)?
@@ -97,7 +97,7 @@ struct RequestStore: Sendable {
     private let providerName: String?
     private let ownKeys: [String]
     private var kinds: SeriesTable<Kind, KindValue>
-    /// What was looked up last: many servers have one model, and hashing its name is a tenth of what a request costs.
+    /// The last lookup. Many servers have one model, and hashing its name is a noticeable part of a request's cost.
     private var newest: (kind: Kind, place: Place)?
     /// The value is the number of requests.
     private var outcomes: SeriesTable<Outcome, Int>
@@ -109,7 +109,7 @@ struct RequestStore: Sendable {
     private var duration: HistogramTable
     private var timePerOutputToken: HistogramTable
     private var good: GoodRequests
-    /// Names of error types, because making one allocates. A program has few of them.
+    /// The names of error types, kept because making one allocates. A program has few of them.
     private var errorTypes: [ObjectIdentifier: String] = [:]
 
     /// - Parameters:
@@ -242,7 +242,7 @@ struct RequestStore: Sendable {
         }
     }
 
-    /// What is empty is left out; the request counts even so.
+    /// Leaves out empty texts. The request counts without them.
     private static func attributes(_ texts: [(key: String, value: String?)]) -> [Attribute] {
         texts.compactMap { text in
             text.value.flatMap { $0.isEmpty ? nil : Attribute(text.key, .string($0)) }

@@ -1,9 +1,12 @@
 // The trace that a request belongs to.
 
-/// Trace and span of a request, so that a slow one in a histogram leads to its trace (W3C Trace Context).
+/// Trace and span of a request (W3C Trace Context). In a dashboard, an exemplar leads from a slow request in a histogram to
+/// its trace.
+///
+/// ``RequestConfiguration/currentTrace`` and ``ServerRequest/trace`` take it. A value: safe to pass between threads.
 ///
 /// ```swift
-/// RequestTrace(traceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+/// let trace = RequestTrace(traceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 /// ```
 public struct RequestTrace: Sendable, Hashable {
     let high: UInt64
@@ -21,16 +24,28 @@ public struct RequestTrace: Sendable, Hashable {
         self.isSampled = isSampled
     }
 
-    /// Nil unless the texts are 32 and 16 hexadecimal digits, not all 0.
+    /// Makes a trace from its ids, as tracing libraries give them; nil if one of them is not valid.
+    ///
+    /// ```swift
+    /// let trace = RequestTrace(traceID: "0af7651916cd43dd8448eb211c80319c", spanID: "b7ad6b7169203331")
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - traceID: 32 hexadecimal digits, in upper or lower case, not all 0.
+    ///   - spanID: 16 hexadecimal digits, likewise.
+    ///   - isSampled: whether the trace is recorded; see ``isSampled``.
     public init?(traceID: String, spanID: String, isSampled: Bool = true) {
         self.init(Array(traceID.utf8), Array(spanID.utf8), isSampled)
     }
 
-    /// The value of a `traceparent` header; nil if it is not one.
+    /// Makes a trace from a `traceparent` header; nil if the text is not a valid one.
+    ///
+    /// - Parameter traceParent: the header's value: version, trace, span and flags in lower-case hexadecimal digits. Versions
+    ///   after 00 are accepted, with what they may add behind the flags.
     public init?(traceParent: String) {
         let text = Array(traceParent.utf8)
         let dash = UInt8(ascii: "-")
-        // Later versions may have more behind the flags, after another dash.
+        // Versions after 00 may have more after the flags, behind another dash.
         guard text.count >= 55, text[2] == dash, text[35] == dash, text[52] == dash,
             !text.contains(where: { UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 }),
             let version = Self.number(text[..<2]), version != 0xff, let flags = Self.number(text[53..<55]),
@@ -55,10 +70,10 @@ public struct RequestTrace: Sendable, Hashable {
         return result
     }
 
-    /// 32 hexadecimal digits in lower case.
+    /// The trace's id: 32 hexadecimal digits in lower case.
     public var traceID: String { TextWriter.string(capacity: 32) { $0.traceID(self) } }
 
-    /// 16 hexadecimal digits in lower case.
+    /// The span's id: 16 hexadecimal digits in lower case.
     public var spanID: String { TextWriter.string(capacity: 16) { $0.hexadecimal(span) } }
 }
 

@@ -3,13 +3,14 @@
 extension ServerMetricsCollector {
     /// Tracks a request while `body` runs: it counts as running at once, and as ended when `body` returns or throws.
     ///
-    /// An error of `body` is rethrown; the name of its type becomes the attribute `error.type`, unless
-    /// ``RequestConfiguration/outcomeOfError`` says otherwise. If `body` calls `finish` itself, that call counts.
-    /// Thread-safe.
+    /// If `body` calls `finish` itself, that call counts, and with it its tokens. An error of `body` ends the request as
+    /// failed: the name of its type becomes the attribute `error.type`, unless ``RequestConfiguration/outcomeOfError`` says
+    /// otherwise. Thread-safe; `body` runs on the calling thread, under no lock.
     ///
     /// ```swift
-    /// let answer = collector.trackRequest(model: "llama-3") { request in
+    /// let answer = metrics.trackRequest(model: "llama-3") { request in
     ///     request.markFirstToken()
+    ///     request.finish(inputTokens: 12, outputTokens: 1)
     ///     return "Hello"
     /// }
     /// ```
@@ -18,8 +19,11 @@ extension ServerMetricsCollector {
     ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
     ///   - operation: attribute `gen_ai.operation.name`, likewise: `chat`, `text_completion`, `embeddings`, ...
     ///     (OpenTelemetry semantic conventions for generative AI).
-    ///   - attributes: further attributes of which ``RequestConfiguration/allowedAttributes`` has the keys, likewise.
-    ///   - body: serves the request. Receives the request, to report its progress.
+    ///   - attributes: further attributes, likewise. ``RequestConfiguration/allowedAttributes`` must list their keys; others
+    ///     are dropped with one warning.
+    ///   - body: serves the request. It receives the request, to report its progress.
+    /// - Returns: what `body` returns.
+    /// - Throws: the error of `body`, unchanged, and nothing else.
     public func trackRequest<R>(
         model: String,
         operation: String = "chat",
@@ -37,9 +41,30 @@ extension ServerMetricsCollector {
         }
     }
 
-    /// Tracks a request while `body` runs, like the synchronous form. `body` runs on the caller's actor.
+    /// Tracks a request while asynchronous `body` runs: it counts as running at once, and as ended when `body` returns or
+    /// throws.
     ///
-    /// If the task is cancelled, the outcome depends on `body`: `error.type` is `CancellationError` if it throws that.
+    /// Like the synchronous form. `body` runs on the caller's actor. If the task is cancelled, the outcome depends on `body`:
+    /// `error.type` is `CancellationError` if it throws that; if it returns, the request counts as a success. Thread-safe.
+    ///
+    /// ```swift
+    /// func generate(_ prompt: String) async throws -> String { "Hello" }
+    /// let answer = try await metrics.trackRequest(model: "llama-3") { request in
+    ///     let answer = try await generate("Hi")
+    ///     request.finish(inputTokens: 1, outputTokens: 1)
+    ///     return answer
+    /// }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
+    ///   - operation: attribute `gen_ai.operation.name`, likewise; `chat`, `text_completion`, `embeddings`, ...
+    ///   - attributes: further attributes, likewise. ``RequestConfiguration/allowedAttributes`` must list their keys; others
+    ///     are dropped with one warning.
+    ///   - isolation: the actor that `body` runs on. The compiler passes the caller's.
+    ///   - body: serves the request. It receives the request, to report its progress.
+    /// - Returns: what `body` returns.
+    /// - Throws: the error of `body`, unchanged, and nothing else.
     public func trackRequest<R>(
         model: String,
         operation: String = "chat",
@@ -62,7 +87,8 @@ extension ServerMetricsCollector {
         }
     }
 
-    /// Not a form of `trackRequest`: a request that is tracked needs a closure to run, or an end of its own.
+    /// Not available: `trackRequest` needs a closure. ``beginRequest(model:operation:attributes:)`` tracks a request that ends
+    /// somewhere else.
     @available(
         *,
         unavailable,
@@ -82,17 +108,24 @@ extension ServerMetricsCollector {
     /// Tracks a request that ends somewhere else, such as at the end of a stream: it counts as running at once, and as ended
     /// at its `finish`.
     ///
-    /// Thread-safe.
+    /// Thread-safe. Where the work ends with a scope, ``trackRequest(model:operation:attributes:_:)`` is simpler.
     ///
     /// ```swift
-    /// let request = collector.beginRequest(model: "llama-3")
-    /// defer { request.finish(outputTokens: sent) }
+    /// func stream(_ tokens: AsyncStream<String>) async {
+    ///     let request = metrics.beginRequest(model: "llama-3")
+    ///     for await _ in tokens {
+    ///         request.markFirstToken()
+    ///         request.addOutputTokens(1)
+    ///     }
+    ///     request.finish(inputTokens: 512)
+    /// }
     /// ```
     ///
     /// - Parameters:
     ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
-    ///   - operation: attribute `gen_ai.operation.name`, likewise.
-    ///   - attributes: further attributes of which ``RequestConfiguration/allowedAttributes`` has the keys, likewise.
+    ///   - operation: attribute `gen_ai.operation.name`, likewise; `chat`, `text_completion`, `embeddings`, ...
+    ///   - attributes: further attributes, likewise. ``RequestConfiguration/allowedAttributes`` must list their keys; others
+    ///     are dropped with one warning.
     /// - Returns: the request. Keep it until it has ended: a dropped request ends with `error.type` `abandoned`.
     public func beginRequest(
         model: String,
@@ -102,10 +135,25 @@ extension ServerMetricsCollector {
         request(RequestStore.Kind(model: model, operation: operation), attributes, isWaiting: false)
     }
 
-    /// Tracks a request in a queue, like ``beginRequest(model:operation:attributes:)``, but it counts as waiting until
-    /// ``ServerRequest/start()``.
+    /// Tracks a request that waits in a queue first: it counts as waiting until ``ServerRequest/start()``, then as running
+    /// until its `finish`.
     ///
     /// Its times run from this call, so they include the time in the queue. Thread-safe.
+    ///
+    /// ```swift
+    /// let request = metrics.enqueueRequest(model: "llama-3")
+    /// // ... when a slot is free:
+    /// request.start()
+    /// // ... and when the answer is complete:
+    /// request.finish(outputTokens: 128)
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - model: attribute `gen_ai.request.model`, cut to 256 bytes of UTF-8; left out if empty.
+    ///   - operation: attribute `gen_ai.operation.name`, likewise; `chat`, `text_completion`, `embeddings`, ...
+    ///   - attributes: further attributes, likewise. ``RequestConfiguration/allowedAttributes`` must list their keys; others
+    ///     are dropped with one warning.
+    /// - Returns: the request. Keep it until it has ended: a dropped request ends with `error.type` `abandoned`.
     public func enqueueRequest(
         model: String,
         operation: String = "chat",
@@ -136,7 +184,7 @@ extension ServerMetricsCollector {
         return ServerRequest(self, at: place, arrival: arrival, isWaiting: isWaiting, trace: trace)
     }
 
-    /// The values of the keys that are allowed, in their order.
+    /// The values of the allowed keys, in the order of the keys; empty if there are none.
     private func ownValues(_ attributes: [String: String]) -> [String] {
         let keys = requestConfiguration.allowedAttributes
         var values: [String] = []
@@ -156,11 +204,11 @@ extension ServerMetricsCollector {
     private func warnOfForbidden(_ key: String) {
         guard forbiddenAttributes.exchange(true, ordering: .relaxed) == false else { return }
         log.warning(
-            "Attributes of requests are dropped, such as \(quoted(key)): requests.allowedAttributes does not have their keys"
+            "Request attributes such as \(quoted(key)) are dropped: add their keys to requests.allowedAttributes"
         )
     }
 
-    /// What an error counts as; nil if it is a success.
+    /// What an error counts as; nil for a success.
     func failure(_ error: (any Error)?) -> RequestStore.Failure? {
         guard let error else { return nil }
         guard let outcome = requestConfiguration.outcomeOfError?(error) else { return .thrown(type(of: error)) }

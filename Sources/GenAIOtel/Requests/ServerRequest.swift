@@ -2,21 +2,23 @@
 
 import Synchronization
 
-/// A tracked request: counted as waiting or running, and when it ends, with its times and tokens.
+/// A tracked request. It is counted while it waits or runs, and at its end with its times and tokens.
+///
+/// ``ServerMetricsCollector/beginRequest(model:operation:attributes:)``,
+/// ``ServerMetricsCollector/enqueueRequest(model:operation:attributes:)`` and
+/// ``ServerMetricsCollector/trackRequest(model:operation:attributes:_:)`` make it.
 ///
 /// ```swift
-/// let request = collector.enqueueRequest(model: "llama-3")  // waiting
+/// let request = metrics.enqueueRequest(model: "llama-3")  // waiting
 /// request.start()  // running
 /// request.markFirstToken()
 /// request.finish(inputTokens: 512, outputTokens: 128)
 /// ```
 ///
-/// Comes from ``ServerMetricsCollector/beginRequest(model:operation:attributes:)``,
-/// ``ServerMetricsCollector/enqueueRequest(model:operation:attributes:)`` or
-/// ``ServerMetricsCollector/trackRequest(model:operation:attributes:_:)``. Every method can be called from any thread, in
-/// any order and any number of times; calls that no longer apply do nothing, so each request is counted exactly once. A
-/// request that is dropped without ``finish(inputTokens:outputTokens:cachedInputTokens:responseModel:error:)`` ends at that
-/// moment, with `error.type` `abandoned`.
+/// Thread-safe: call every method from any thread, in any order and any number of times. A call that no longer applies does
+/// nothing, so each request is counted exactly once. A request that is dropped without
+/// ``finish(inputTokens:outputTokens:cachedInputTokens:responseModel:error:)`` ends at that moment, with `error.type`
+/// `abandoned`.
 ///
 /// Times are measured from the request's arrival, on a clock that ignores changes of the date.
 public final class ServerRequest: @unchecked Sendable {
@@ -28,23 +30,29 @@ public final class ServerRequest: @unchecked Sendable {
         case waiting, running, done
     }
 
-    /// How a request ended.
+    /// How a request ended. A value: safe to pass between threads.
+    ///
+    /// ```swift
+    /// let request = metrics.beginRequest(model: "llama-3")
+    /// request.finish(outcome: .failure(errorType: "timeout"))
+    /// ```
     public struct Outcome: Sendable, Hashable {
         /// Attribute `error.type`; nil for a success.
         public let errorType: String?
 
         private init(errorType: String?) { self.errorType = errorType }
 
-        /// It was served.
+        /// The request was served.
         public static let success = Outcome(errorType: nil)
 
-        /// The client hung up before the end, which is no error of the server: `error.type` is `client_gone`.
+        /// The client hung up before the end; this is not the server's error. `error.type` is `client_gone`.
         public static let clientGone = Outcome(errorType: "client_gone")
 
-        /// It failed.
+        /// The request failed.
         ///
-        /// - Parameter errorType: one of few words, such as `timeout`, cut to 256 bytes of UTF-8; an empty one becomes `_OTHER`
-        ///   (OpenTelemetry semantic conventions, `error.type`).
+        /// - Parameter errorType: attribute `error.type`, such as `timeout`, cut to 256 bytes of UTF-8; an empty one becomes
+        ///   `_OTHER` (OpenTelemetry semantic conventions). Use a small set of words: each makes a time series.
+        /// - Returns: the outcome.
         public static func failure(errorType: String) -> Outcome {
             Outcome(errorType: errorType.isEmpty ? "_OTHER" : Attribute.cut(errorType))
         }
@@ -54,12 +62,12 @@ public final class ServerRequest: @unchecked Sendable {
     private let place: RequestStore.Place
     /// On the collector's clock, like all times here.
     private let arrival: UInt64
-    /// Atomic, so that `done`, which is final, can be checked without the lock. At the end of the scope and of the
-    /// object the request is mostly done, and no lock is needed.
+    /// Atomic, so that `done`, which is final, can be checked without the lock: `trackRequest` and `deinit` mostly find the
+    /// request done.
     private let phase: Atomic<Phase>
     /// Nanoseconds from the arrival to the first token.
     private var firstTokenTime: UInt64?
-    /// Those that ``addOutputTokens(_:)`` has told.
+    /// The tokens that ``addOutputTokens(_:)`` has counted.
     private var streamedTokens = 0
     private var ownTrace: RequestTrace?
 
@@ -82,16 +90,21 @@ public final class ServerRequest: @unchecked Sendable {
         if !isDone { end(.named("abandoned"), responseModel: nil, RequestStore.Ending()) }
     }
 
-    /// The trace that the request belongs to. At first what ``RequestConfiguration/currentTrace`` gave.
+    /// The trace that the request belongs to; nil for none. At first, what ``RequestConfiguration/currentTrace`` gave.
     ///
-    /// What is recorded from now on gets it as its exemplar, if ``RequestConfiguration/exemplarFilter`` allows.
+    /// Values that are recorded from now on become exemplars of this trace, if ``RequestConfiguration/exemplarFilter`` allows.
+    ///
+    /// ```swift
+    /// let request = metrics.beginRequest(model: "llama-3")
+    /// request.trace = RequestTrace(traceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    /// ```
     public var trace: RequestTrace? {
         get { collector.state.withLock { _ in ownTrace } }
         set { collector.state.withLock { _ in ownTrace = newValue } }
     }
 
     /// Counts the request as running instead of waiting, and records its time in the queue. Does nothing if it is running
-    /// or has ended.
+    /// or has ended. The type has an example.
     public func start() {
         collector.state.withLock { state in
             guard phase.load(ordering: .relaxed) == .waiting else { return }
@@ -99,7 +112,8 @@ public final class ServerRequest: @unchecked Sendable {
         }
     }
 
-    /// Records the time to first token, at the first call only. A waiting request becomes running.
+    /// Records the time to first token, at the first call only, so it can stand in a loop. A waiting request becomes
+    /// running. Does nothing if the request has ended.
     public func markFirstToken() {
         collector.state.withLock { state in
             guard !isDone, firstTokenTime == nil else { return }
@@ -111,12 +125,22 @@ public final class ServerRequest: @unchecked Sendable {
         }
     }
 
-    /// Counts output tokens while the request goes on, so that a long answer is not seen only at its end. Does nothing if it
-    /// has ended.
+    /// Counts output tokens while the request runs, so that the rate of tokens rises during a long answer and not only at
+    /// its end. Does nothing if the request has ended.
     ///
-    /// What is told here is part of the `outputTokens` of `finish` and not counted again there.
+    /// `finish` does not count these tokens again: its `outputTokens` is the total, with them.
     ///
-    /// - Parameter count: the number of tokens since the last call; 0 and less are ignored.
+    /// ```swift
+    /// let request = metrics.beginRequest(model: "llama-3")
+    /// for token in ["Hello", ",", " world"] {
+    ///     request.markFirstToken()
+    ///     request.addOutputTokens(1)
+    ///     print(token)
+    /// }
+    /// request.finish()  // 3 output tokens
+    /// ```
+    ///
+    /// - Parameter count: the number of tokens since the last call, 1 or more; 0 and less are ignored.
     public func addOutputTokens(_ count: Int) {
         guard count > 0 else { return }
         collector.state.withLock { state in
@@ -126,18 +150,24 @@ public final class ServerRequest: @unchecked Sendable {
         }
     }
 
-    /// Ends the request, which no longer waits or runs, and records its duration. Does nothing if it has ended.
+    /// Ends the request: it no longer waits or runs, and its duration is recorded. Does nothing if it has ended.
     ///
-    /// Tokens are counted however the request ended; a number below 0 is ignored.
+    /// Tokens are counted whether the request succeeded or failed. A number below 0 is ignored.
+    ///
+    /// ```swift
+    /// let request = metrics.beginRequest(model: "llama-3")
+    /// request.finish(inputTokens: 512, outputTokens: 128, cachedInputTokens: 384, responseModel: "llama-3-8b")
+    /// ```
     ///
     /// - Parameters:
-    ///   - inputTokens: the number of tokens of the prompt.
-    ///   - outputTokens: the number of tokens generated in all, those of ``addOutputTokens(_:)`` included. From two on, if
-    ///     ``markFirstToken()`` was called and there was no error, the time per output token is recorded: the time since
-    ///     the first token, per further token.
-    ///   - cachedInputTokens: how many of `inputTokens` were found in the prefix cache; at most that many count. Nothing is
-    ///     counted of it without `inputTokens`.
-    ///   - responseModel: attribute `gen_ai.response.model`, the model that has answered, cut to 256 bytes of UTF-8.
+    ///   - inputTokens: the number of tokens of the prompt, 0 or more; nil if it is not known.
+    ///   - outputTokens: the number of tokens generated in all, 0 or more, including those of ``addOutputTokens(_:)``; nil for
+    ///     only those. From two on, the time per output token is recorded, if ``markFirstToken()`` was called and there was
+    ///     no error: the time since the first token, divided by the number of further tokens.
+    ///   - cachedInputTokens: how many of `inputTokens` were found in the prefix cache, 0 to `inputTokens`; more is clamped.
+    ///     Ignored without `inputTokens`.
+    ///   - responseModel: attribute `gen_ai.response.model`, the model that has answered, cut to 256 bytes of UTF-8; nil or
+    ///     empty leaves it out.
     ///   - error: why the request failed; nil if it did not. ``RequestConfiguration/outcomeOfError`` says what it counts as;
     ///     by default the name of its type becomes the attribute `error.type`.
     public func finish(
@@ -155,12 +185,22 @@ public final class ServerRequest: @unchecked Sendable {
         )
     }
 
-    /// Ends the request, like `finish` with an error, with an outcome that the application knows.
+    /// Ends the request with an outcome that the application knows. Does nothing if it has ended.
     ///
     /// ```swift
-    /// request.finish(outputTokens: sent, outcome: .clientGone)
-    /// request.finish(outcome: .failure(errorType: "quota"))
+    /// let request = metrics.beginRequest(model: "llama-3")
+    /// request.finish(outputTokens: 17, outcome: .clientGone)
     /// ```
+    ///
+    /// - Parameters:
+    ///   - inputTokens: the number of tokens of the prompt, 0 or more; nil if it is not known.
+    ///   - outputTokens: the number of tokens generated in all, 0 or more, including those of ``addOutputTokens(_:)``; nil for
+    ///     only those.
+    ///   - cachedInputTokens: how many of `inputTokens` were found in the prefix cache, 0 to `inputTokens`; more is clamped.
+    ///     Ignored without `inputTokens`.
+    ///   - responseModel: attribute `gen_ai.response.model`, the model that has answered, cut to 256 bytes of UTF-8; nil or
+    ///     empty leaves it out.
+    ///   - outcome: how the request ended.
     public func finish(
         inputTokens: Int? = nil,
         outputTokens: Int? = nil,

@@ -2,23 +2,12 @@
 
 import GenAISupport
 
-/// Sums of tokens, each absent until a request tells something of it.
+/// Sums of tokens, each absent until a request reports such tokens.
 struct TokenCounts: Sendable {
-    /// A number that never falls.
-    struct Sum: Sendable {
-        // Below 0 before the first number. An optional would take twice the space.
-        private var number = -1
-
-        var value: Int? { number < 0 ? nil : number }
-
-        /// Adds a number that is 0 or more.
-        mutating func add(_ count: Int) { number = max(number, 0).addingAsCount(count) }
-    }
-
-    var input = Sum()
-    var output = Sum()
-    var prefixCacheQueries = Sum()
-    var prefixCacheHits = Sum()
+    var input = OptionalSum()
+    var output = OptionalSum()
+    var prefixCacheQueries = OptionalSum()
+    var prefixCacheHits = OptionalSum()
 
     mutating func add(_ ending: RequestStore.Ending) {
         if ending.outputTokens != nil { output.add(ending.uncountedOutputTokens) }
@@ -29,11 +18,22 @@ struct TokenCounts: Sendable {
         prefixCacheHits.add(min(cached, tokens))
     }
 
-    /// The figures that they are reported as.
-    var figures: KeyValuePairs<Figure, Sum> {
+    /// The sums by the figure under which they are reported.
+    var figures: KeyValuePairs<Figure, OptionalSum> {
         [
             .inputTokens: input, .outputTokens: output, .prefixCacheQueries: prefixCacheQueries,
             .prefixCacheHits: prefixCacheHits,
         ]
     }
+}
+
+/// A sum that never falls, and is nil before the first number.
+struct OptionalSum: Sendable {
+    // Below 0 before the first number. An optional would take twice the space.
+    private var number = -1
+
+    var value: Int? { number < 0 ? nil : number }
+
+    /// Adds a number that is 0 or more.
+    mutating func add(_ count: Int) { number = max(number, 0).addingAsCount(count) }
 }

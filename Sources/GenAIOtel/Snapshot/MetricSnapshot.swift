@@ -8,8 +8,8 @@ package struct MetricSnapshot: Sendable, Equatable {
     package var time: UInt64
     /// Metrics with at least one point each.
     package var metrics: [Metric]
-    /// The series of polled servers that count but do not report at present: they are down, or the model is not loaded. They
-    /// are not exported, and go on when they report again.
+    /// The counters of polled servers that do not report at present: the server is down, or the model is not loaded. They are
+    /// not exported. They continue when the server reports them again.
     package var paused: [Metric]
     /// ``time`` on the collector's clock, in nanoseconds.
     package var moment: UInt64
@@ -71,7 +71,7 @@ package enum MetricScope: Sendable, CaseIterable {
     case application
     /// Histograms with the bounds of polled servers, where those of tracked requests are exponential.
     case polledServers
-    /// What the exporter tells of itself.
+    /// Metrics about the exporter itself.
     case exporter
 
     package var name: String {
@@ -91,7 +91,7 @@ package enum MetricData: Sendable, Equatable {
     /// A sum that may fall, which is cumulative in either temporality.
     case upDownSum([NumberPoint])
     case histogram([HistogramPoint], Temporality)
-    /// Histograms of which the exponential buckets count. Every point has some.
+    /// Histograms that are exported with their exponential buckets. Every point has some.
     case exponentialHistogram([HistogramPoint], Temporality)
 
     package var pointCount: Int {
@@ -102,9 +102,9 @@ package enum MetricData: Sendable, Equatable {
     }
 }
 
-/// Over which time a sum or a histogram was collected: from each point's start to the snapshot's time.
+/// The interval of a sum or a histogram, from each point's start to the snapshot's time.
 package enum Temporality: Sendable {
-    /// Since counting began: a point's start changes only when what is counted starts anew.
+    /// Since counting began. A point's start changes only after a restart.
     case cumulative
     /// Since the last export that arrived.
     case delta
@@ -116,8 +116,7 @@ package struct NumberPoint: Sendable, Equatable {
     package var value: NumberValue
     /// When counting began, in nanoseconds since 1970-01-01 UTC; 0 for gauges, which do not count.
     package var start: UInt64
-    /// What this process has seen counted, over restarts of what counts; nil where that is the value. Deltas are differences
-    /// of it.
+    /// The total that this process has seen counted, over all restarts; nil if it is ``value``. Deltas are its differences.
     package var accumulated: NumberValue?
 
     package init(
@@ -154,7 +153,7 @@ package struct HistogramPoint: Sendable, Equatable {
     package var start: UInt64
     /// ``NumberPoint/accumulated``.
     package var accumulated: HistogramReading?
-    /// The same values in exponential buckets; nil where nobody has asked for them.
+    /// The same values in exponential buckets; nil unless they are configured.
     package var exponential: ExponentialBuckets?
     /// At most one for each bucket, in their order.
     package var exemplars: [Exemplar] = []
@@ -196,9 +195,9 @@ package struct Exemplar: Sendable, Equatable {
 /// How many values fell into each bucket of an exponential histogram (OpenTelemetry metrics data model,
 /// "ExponentialHistogram"). There are no values below zero.
 package struct ExponentialBuckets: Sendable, Equatable {
-    /// The bounds are the powers of 2 to the power of 2 to the power of minus this.
+    /// The bounds are the powers of 2^(2^-scale).
     package var scale: Int
-    /// The power at the lower bound, exclusive, of the first bucket.
+    /// The exponent of the first bucket's lower bound, which is exclusive.
     package var offset: Int
     /// At most 160. A slice, as in ``HistogramPoint/bucketCounts``.
     package var counts: ArraySlice<UInt64>
@@ -237,8 +236,9 @@ extension MetricSnapshot {
         return part.metrics.isEmpty ? parts : parts + [part]
     }
 
-    /// The snapshot with exponential histograms where there are any. The others move to a scope of their own, even where no
-    /// exponential one has their name yet: a metric does not change its kind.
+    /// The snapshot with exponential histograms where points have them. The other histograms move to a scope of their own: one
+    /// scope can't hold two kinds under one name. They move even if no exponential one has their name yet, so that a metric
+    /// never changes its kind.
     package func withExponentialHistograms() -> MetricSnapshot {
         var result = self
         result.metrics = metrics.flatMap { metric -> [Metric] in

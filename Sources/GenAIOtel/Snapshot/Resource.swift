@@ -11,7 +11,7 @@ package struct Resource: Sendable, Equatable {
         self.attributes = attributes.map { Attribute($0.key, $0.value) }.sorted { $0.key < $1.key }
     }
 
-    /// The package's own attributes and those of the configuration, which win unless they say nothing.
+    /// The package's own attributes and those of the configuration. The configuration wins, unless its value is empty.
     package init(_ configuration: GenAIConfiguration) {
         var attributes = Self.foundOut
         attributes["service.name"] = .string(configuration.serviceName)

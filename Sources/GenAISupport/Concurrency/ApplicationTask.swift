@@ -1,9 +1,9 @@
-// Where asynchronous code of the application's runs.
+// Runs asynchronous code of the application.
 
 package enum ApplicationTask {
-    /// Starts code of the application's in a task of its own.
+    /// Starts code of the application in a task of its own.
     ///
-    /// On Linux each priority has threads of its own, so a host that keeps those of the default one busy does not delay it.
+    /// Not at the default priority: on Linux each priority has its own threads, and a busy host may occupy those of the default.
     package static func start(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
         Task.detached(priority: .utility, operation: body)
     }

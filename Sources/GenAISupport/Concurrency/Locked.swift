@@ -58,7 +58,7 @@ final class LockedMemory<State: Sendable> {
         // Mutex and value have separate cache lines: a spinning waiter would keep stealing the holder's line.
         let unit = max(64, MemoryLayout<State>.alignment)
         let offset = (MemoryLayout<pthread_mutex_t>.size + unit - 1) / unit * unit
-        // An empty value too has an address of its own: Thread Sanitizer takes the next block's for the same.
+        // Even an empty value gets memory: otherwise Thread Sanitizer would confuse its address with the next block's.
         let size = max(1, MemoryLayout<State>.size)
         let memory = UnsafeMutableRawPointer.allocate(byteCount: offset + size, alignment: unit)
         mutex = memory.initializeMemory(as: pthread_mutex_t.self, to: pthread_mutex_t())

@@ -62,7 +62,7 @@ package final class RepeatingThread: Sendable {
 
     /// - Parameters:
     ///   - name: shown by debuggers and `top`; Linux cuts it to 15 characters.
-    ///   - begin: makes what a run does; called on the run's thread.
+    ///   - begin: makes the work of a run; called on the run's thread.
     package init(
         name: String,
         firstRun: FirstRun = .immediately,
@@ -140,7 +140,7 @@ package final class RepeatingThread: Sendable {
         return runs
     }
 
-    /// Waits until these runs have ended, whatever has been started since.
+    /// Waits until these runs have ended. Runs that were started since do not matter.
     ///
     /// - Returns: false if one was still busy after `timeout`, or if this is called on a thread of a run.
     package func waitForEnd(of runs: [Cancellation], timeout: Duration) -> Bool {

@@ -30,7 +30,7 @@ package struct EnvironmentReader {
 
     /// Adds a warning that the value of a variable can't be used.
     ///
-    /// - Parameter consequence: what happens instead; nil if ``setting(_:consequence:read:)`` will know.
+    /// - Parameter consequence: what happens instead; nil if ``setting(_:consequence:read:)`` will add it.
     package mutating func warn(_ name: String, _ problem: String, consequence: String? = nil) {
         problems.append(Problem(text: "\(name) \(problem)", consequence: consequence))
     }
@@ -39,7 +39,7 @@ package struct EnvironmentReader {
     ///
     /// - Parameters:
     ///   - fallback: the setting if no variable has a usable value.
-    ///   - consequence: what to say of the setting that is used.
+    ///   - consequence: describes the setting that is used, for the warning.
     package mutating func setting<Value>(
         _ fallback: Value,
         consequence: (Value) -> String = { "\($0) is used" },

@@ -23,9 +23,9 @@ package struct HTTPEndpoint: Sendable, Hashable {
         try self.init(parts)
     }
 
-    /// Refuses what a URL parser takes, but nobody can have meant: several URLs in one text, or a password with an unescaped
-    /// `/`, `?` or `#`. In `http://me:12/s3cret@host` the host would be `me`, and the path, which is logged and sent there,
-    /// the rest of the password.
+    /// Refuses texts that a URL parser accepts but nobody can mean: several URLs in one text, or a password with an unescaped
+    /// `/`, `?` or `#`. In `http://me:12/s3cret@host` the host would be `me`. The rest of the password would be the path, which
+    /// is logged and sent to that host.
     private static func checkShape(_ text: String) throws {
         guard !text.unicodeScalars.contains(where: \.isBlankOrControl) else { throw Invalid.blank }
         guard let scheme = text.range(of: "://") else { return }
@@ -33,7 +33,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
         let authority = rest.prefix { !"/?#".contains($0) }
         let others = rest[authority.endIndex...]
         guard !others.contains("@") else { throw Invalid.userInfo }
-        // A query may well hold a URL, and is never logged.
+        // A query may contain a URL. It is never logged.
         guard !rest.prefix(while: { $0 != "?" && $0 != "#" }).contains("://") else { throw Invalid.secondURL }
         let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
         if ["$(", "${", "{{"].contains(where: { host.contains($0) || others.contains($0) }) { throw Invalid.reference }
@@ -90,7 +90,7 @@ package struct HTTPEndpoint: Sendable, Hashable {
     package func addingQuery(_ items: KeyValuePairs<String, String>) -> HTTPEndpoint {
         changed { parts in
             parts.queryItems = (parts.queryItems ?? []) + items.map { URLQueryItem(name: $0.key, value: $0.value) }
-            // URLComponents leaves a plus as it is, which servers read as a blank.
+            // URLComponents does not encode a plus, and servers read it as a blank.
             parts.percentEncodedQuery = parts.percentEncodedQuery?.replacingOccurrences(of: "+", with: "%2B")
         }
     }

@@ -8,7 +8,7 @@ package struct HTTPRequest: Sendable {
     package var endpoint: HTTPEndpoint
     package var headers: [HTTPHeader]
     package var body: Data?
-    /// Whether a status of 2xx is all that matters: then an answer whose body is too large, encoded or broken off is a
+    /// Whether a status of 2xx is all that matters. If so, an answer whose body is too large, encoded or broken off is a
     /// success without a body, with ``HTTPResponse/bodyFailure``. Otherwise it is a failure.
     package var isAnsweredByStatus = false
 
@@ -66,16 +66,16 @@ package struct HTTPResponse: Sendable {
         self.body = body
     }
 
-    /// What the body is compressed or encrypted with, by its `Content-Encoding`; nil if it can be read as it is.
+    /// The compression of the body, by its `Content-Encoding`; nil if it can be read as it is.
     ///
-    /// Any other word is none: servers write `none`, `utf-8`, `plain` and the like there.
+    /// Unknown words count as none: servers write `none`, `utf-8`, `plain` and the like.
     var contentCoding: String? {
         (headers["content-encoding"] ?? "").split { $0 == "," || $0 == ";" }
             .map { $0.trimmed().lowercased() }
             .first(where: Self.codings.contains)
     }
 
-    /// Whether URLSession hands the body over. On Linux it gives up at a word that it does not know.
+    /// Whether URLSession returns the body. On Linux it fails at a word that it does not know.
     var isReadByURLSession: Bool {
         #if os(Linux)
         ["", "identity", "none"].contains(headers["content-encoding"]?.lowercased() ?? "")
@@ -125,7 +125,7 @@ package enum HTTPFailure: Error, Sendable, Equatable {
     /// Anything else, with the client's error code.
     case other(String)
 
-    /// Instead of the server's word, which may be any text.
+    /// Replaces the server's word, which may be any text.
     static let unknownCoding = "in an unknown way"
 }
 

@@ -71,7 +71,7 @@ package enum HTTPTransports {
 /// - IPv6 literals, which it refuses;
 /// - https: it continues a TLS handshake that was given up, which can crash a process that exits meanwhile;
 /// - after a request that had to be given up, because URLSession does not limit memory;
-/// - an answer with a `Content-Encoding` that is none, which it does not hand over.
+/// - answers with an unknown `Content-Encoding`, which it does not return.
 ///
 /// Clients are made by the first request, on its thread, because loading libcurl and its TLS library takes
 /// milliseconds.
@@ -81,7 +81,7 @@ private final class ChosenTransport: HTTPTransport {
     private struct State: Sendable {
         var urlSession: URLSessionTransport?
         var libcurl: (any HTTPTransport)?
-        /// Whether an answer has come that URLSession does not hand over.
+        /// Whether there was an answer that URLSession does not return.
         var hasUnreadable = false
         var isClosed = false
     }
@@ -143,7 +143,7 @@ private final class ChosenTransport: HTTPTransport {
         libcurl?.close()
     }
 
-    /// Fails after ``close()``, and rather than ignore certificate files.
+    /// Fails every request: used after ``close()``, and if certificate files can't be honoured.
     private func client(for endpoint: HTTPEndpoint) -> Result<any HTTPTransport, HTTPFailure> {
         state.withLock { state in
             guard !state.isClosed else { return .failure(.cancelled) }

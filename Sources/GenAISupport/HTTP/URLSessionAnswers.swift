@@ -91,7 +91,7 @@ final class URLSessionAnswers: NSObject, URLSessionDataDelegate, Sendable {
 final class URLSessionAnswer: Sendable {
     private struct State {
         var hasHead = false
-        /// The answer without its body, also if that is not wanted.
+        /// The answer without its body.
         var head: HTTPResponse?
         var response: HTTPResponse?
         var result: Result<HTTPResponse, HTTPFailure>?
@@ -127,7 +127,7 @@ final class URLSessionAnswer: Sendable {
         return state.read { $0.result } ?? .failure(.timedOut)
     }
 
-    /// Whether URLSession has taken the head of an answer, and knows whether to go on.
+    /// Whether the head of an answer was accepted or refused, and URLSession knows whether to go on.
     var hasHead: Bool { state.read { $0.hasHead } }
 
     /// The status and headers, as soon as they have arrived.
@@ -135,15 +135,15 @@ final class URLSessionAnswer: Sendable {
 
     func noteHead() { state.mutate { $0.hasHead = true } }
 
-    /// Whether URLSession has let go of the task.
+    /// Whether URLSession has finished the task.
     var hasEnded: Bool { state.read { $0.hasEnded } }
 
-    /// Waits until URLSession has let go of the task.
+    /// Waits until URLSession has finished the task.
     func waitForEnd(until deadline: ContinuousClock.Instant) -> Bool {
         state.wait(until: deadline) { $0.hasEnded ? true : nil } ?? false
     }
 
-    /// - Returns: whether the body shall be received.
+    /// - Returns: whether to receive the body.
     func receive(_ response: URLResponse) -> Bool {
         guard let response = HTTPResponse(response) else {
             finish(.failure(.connectionLost))
@@ -208,7 +208,7 @@ extension HTTPFailure {
         self =
             switch code {
             case .timedOut: .timedOut
-            // A request that was cancelled has its result already. Here its session was given up because of another one.
+            // A cancelled request has its result already. Here the session was given up because of another request.
             case .cancelled: .connectionLost
             case .cannotConnectToHost: .connectionRefused
             case .networkConnectionLost, .badServerResponse, .cannotParseResponse, .zeroByteResource: .connectionLost

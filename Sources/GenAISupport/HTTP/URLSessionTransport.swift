@@ -43,7 +43,7 @@ package final class URLSessionTransport: HTTPTransport {
 
     deinit { close() }
 
-    /// Whether any request was given up before URLSession was done with it.
+    /// Whether any request was given up before URLSession had finished it.
     package var hasGivenUp: Bool { state.withLock { $0.hasGivenUp } }
 
     package func send(
@@ -88,7 +88,7 @@ package final class URLSessionTransport: HTTPTransport {
             defer { state.session = nil }
             return state.session
         }
-        // Whatever is under way is given up by those who wait for it.
+        // The threads that wait for running requests give them up.
         closing.cancel()
         session?.session.finishTasksAndInvalidate()
     }
@@ -102,24 +102,24 @@ package final class URLSessionTransport: HTTPTransport {
         return Session(session: session, answers: answers)
     }
 
-    /// Sees to it that a task ends whose result is there.
+    /// Makes sure that a task ends after its result is known.
     ///
-    /// A task is cancelled only once the head of its answer has been taken. Before, URLSession on Linux may be about to ask
-    /// what to do with the head, a redirect or a challenge, and ends the process if it hears the answer of a cancelled task.
-    /// Such a task ends by its own idle limit instead.
+    /// A task is cancelled only after the head of its answer was accepted. Before that, URLSession on Linux may be about to ask
+    /// the delegate about the head, a redirect or a challenge. If the task is cancelled meanwhile, the delegate's reply ends the
+    /// process. Such a task ends by its own idle limit instead.
     private func end(_ task: URLSessionDataTask, _ answer: URLSessionAnswer, of session: Session, isComplete: Bool) {
         guard !answer.hasEnded else { return }
         guard answer.hasHead else {
             giveUp(session)
             return session.session.finishTasksAndInvalidate()
         }
-        // A complete answer's task is about to end by itself, and to invalidate its session in that moment could end the
+        // The task of a complete answer is about to end by itself. Invalidating its session at that moment could end the
         // process.
         if !isComplete { task.cancel() }
         if answer.waitForEnd(until: .now + Self.endLimit) {
             if !isComplete { state.withLock { $0.hasGivenUp = true } }
         } else {
-            // It goes on receiving all the same.
+            // URLSession goes on receiving after the cancellation.
             giveUp(session)
             session.session.invalidateAndCancel()
         }

@@ -51,7 +51,7 @@ package final class PolledServer: Sendable {
             let poll = reports.makePoll()
             var interval = poll.interval
             if interval <= .zero {
-                log.warning("\(poll.name): the interval is not more than 0; 5 seconds are used")
+                log.warning("\(poll.name): the interval must be more than 0; using 5 seconds")
                 interval = Self.defaultInterval
             }
             let turn = { (cancellation: Cancellation) in
@@ -102,7 +102,7 @@ package final class PolledServer: Sendable {
     }
 }
 
-/// What a server has reported. Several runs may report at once: one that was told to stop may still be in a handler.
+/// The last report of a server. Several runs may report at once: one that was told to stop may still be in a handler.
 private struct Reports: Sendable {
     private struct State: Sendable {
         var makePoll: PolledServer.MakePoll

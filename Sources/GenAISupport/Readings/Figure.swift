@@ -9,11 +9,11 @@ package enum Figure: UInt8, CaseIterable, Sendable {
     case up
     case inputTokens, outputTokens, prefixCacheQueries, prefixCacheHits, preemptions
     case requestsSucceeded, requestsAborted, requestsFailed
-    /// No server tells it.
+    /// Only tracked requests have it.
     case requestsGood
     case requestDuration, queueTime, timeToFirstToken, timePerOutputToken
 
-    /// What there is to know about a figure.
+    /// The properties of a figure.
     package struct Row: Sendable {
         package var metric: MetricDescriptor
         package var kind: Kind
@@ -22,9 +22,10 @@ package enum Figure: UInt8, CaseIterable, Sendable {
         /// Whether a model that a reachable server no longer lists reports 0 for a while, so that graphs fall. Otherwise
         /// the figure ends with the model.
         package var isZeroedWhenGone = false
-        /// Whether no server tells it: it is counted from one poll to the next, and has the attributes of the gauges.
+        /// Whether the poller counts it, from one poll to the next, because no server reports it. It has the attributes of the
+        /// gauges.
         package var isCountedByPolls = false
-        /// What tells this figure from others of the same metric.
+        /// The attribute that tells this figure from others of the same metric.
         package var attribute: (key: String, value: String)?
     }
 
@@ -33,12 +34,12 @@ package enum Figure: UInt8, CaseIterable, Sendable {
         case percentage
         /// A gauge that is a whole number, 0 or more.
         case count
-        /// A sum that rises until the server starts anew.
+        /// A sum that rises until the server restarts.
         case sum
-        /// A histogram with the server's own bounds, which rises until the server starts anew.
+        /// A histogram with the server's own bounds. Its counts rise until the server restarts.
         case histogram
 
-        /// Whether the figure counts from a start on.
+        /// Whether the figure counts from a start.
         package var isCounter: Bool { self == .sum || self == .histogram }
     }
 

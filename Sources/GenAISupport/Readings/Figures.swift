@@ -1,33 +1,41 @@
-// The figures of one server or one model: the ones that it tells, by their row of the table.
+// The figures that one server or one model reports, by their rows of the table.
 
-/// A histogram that a server keeps by itself, as it stands at one moment.
+/// A histogram that a server keeps, as it stands at one moment. A value: safe to pass between threads.
 ///
 /// ```swift
-/// HistogramReading(bounds: [0.1, 1], bucketCounts: [7, 2, 0], sum: 1.9)
+/// // 7 values up to 0.1 s, 2 up to 1 s, none above; 1.9 s in all.
+/// let durations = HistogramReading(bounds: [0.1, 1], bucketCounts: [7, 2, 0], sum: 1.9)
 /// ```
 public struct HistogramReading: Sendable, Hashable {
-    /// The upper bounds of all buckets but the last, each inclusive, finite and higher than the one before; in seconds for
-    /// durations.
+    /// The upper bounds of all buckets but the last, each inclusive, finite, 0 or more, and higher than the one before.
+    /// Durations are in seconds.
     public var bounds: [Double]
-    /// How many values fell into each bucket: one more than there are bounds, and not cumulative as in Prometheus' text.
+    /// The number of values in each bucket: one more entry than there are bounds. Not cumulative, unlike in Prometheus' text.
     public var bucketCounts: [UInt64]
-    /// The sum of all values.
+    /// The sum of all values, finite.
     public var sum: Double
 
-    /// Makes a histogram; one whose parts do not fit together is left out when it is recorded.
+    /// Makes a histogram. Nothing is checked here: one whose parts do not fit together is left out when it is recorded.
+    ///
+    /// - Parameters:
+    ///   - bounds: the upper bounds of all buckets but the last: finite, 0 or more and ascending; in seconds for
+    ///     durations.
+    ///   - bucketCounts: the number of values in each bucket, not cumulative: one more entry than `bounds` has.
+    ///   - sum: the sum of all values, finite.
     public init(bounds: [Double], bucketCounts: [UInt64], sum: Double) {
         self.bounds = bounds
         self.bucketCounts = bucketCounts
         self.sum = sum
     }
 
-    /// Number of values, in all buckets.
+    /// The number of values in all buckets, at most `UInt64.max`.
     public var count: UInt64 { bucketCounts.reduce(0) { $0.addingSaturated($1) } }
 
     /// Whether the parts fit together.
     package var isValid: Bool {
         let rises = zip(bounds, bounds.dropFirst()).allSatisfy { $0 < $1 }
-        return rises && bounds.allSatisfy(\.isFinite) && bucketCounts.count == bounds.count + 1 && sum.isFinite
+        return rises && bounds.allSatisfy { $0 >= 0 && $0.isFinite }
+            && bucketCounts.count == bounds.count + 1 && sum.isFinite
     }
 }
 
@@ -35,12 +43,12 @@ public struct HistogramReading: Sendable, Hashable {
 package enum FigureValue: Sendable, Equatable {
     case int(Int)
     case double(Double)
-    // Indirect: histograms are few, and every other value would have their size.
+    // Indirect: otherwise every value would have the size of a histogram, and there are few histograms.
     indirect case histogram(HistogramReading)
 }
 
 extension FigureValue {
-    /// The value in the range of its row; nil if it means nothing.
+    /// The value, clamped to the range of its kind; nil if it means nothing.
     package func clamped(_ kind: Figure.Kind) -> FigureValue? {
         switch (self, kind) {
         case (.double(let number), .percentage): number.asPercentage.map { .double($0) }
@@ -84,14 +92,15 @@ extension HistogramReading {
     }
 }
 
-/// Values by figure; a figure that is not told has none.
+/// Values by figure. A figure that is not reported has none.
 package struct Figures: Sendable, Equatable {
     package struct Element: Sendable, Equatable {
         package var figure: Figure
         package var value: FigureValue
     }
 
-    /// In the order of the table. A list, because a server tells few of the figures, and may list tens of thousands of models.
+    /// In the order of the table. A list and not an array of all figures, because a server reports few of them, for possibly
+    /// tens of thousands of models.
     package private(set) var elements: [Element] = []
 
     package init() {}
@@ -112,7 +121,7 @@ package struct Figures: Sendable, Equatable {
         }
     }
 
-    /// The figures with each value put through `change`; those for which it gives nil are left out.
+    /// The figures with each value replaced by the result of `change`. Those with a nil result are left out.
     package func compactMap(_ change: (Figure, FigureValue) -> FigureValue?) -> Figures {
         var result = self
         result.elements = elements.compactMap { element in
@@ -121,7 +130,7 @@ package struct Figures: Sendable, Equatable {
         return result
     }
 
-    /// The figures in the ranges of their rows.
+    /// The figures, clamped to their ranges.
     package var clamped: Figures { compactMap { figure, value in value.clamped(figure.row.kind) } }
 
     /// The sums and histograms.
@@ -130,7 +139,7 @@ package struct Figures: Sendable, Equatable {
     /// The gauges.
     package var withoutCounters: Figures { compactMap { figure, value in figure.row.kind.isCounter ? nil : value } }
 
-    /// What a model that is gone reports.
+    /// The figures that a model reports after it is gone.
     package var zeroed: Figures {
         compactMap { figure, value in
             switch value {
@@ -141,8 +150,8 @@ package struct Figures: Sendable, Equatable {
         }
     }
 
-    /// The figures of two replicas as one. Histograms that can't be added up become one that is not valid, so that
-    /// ``clamped`` leaves it out, whatever else is merged.
+    /// The figures of two replicas as one. Histograms that can't be added up become an invalid one. It stays invalid when more
+    /// replicas are merged, and ``clamped`` leaves it out.
     package func merged(with other: Figures) -> Figures {
         var result = self
         for element in other.elements {
@@ -155,7 +164,7 @@ package struct Figures: Sendable, Equatable {
         return result
     }
 
-    /// These figures, and of the other ones those that are missing here.
+    /// These figures, and the other ones where a figure is missing here.
     package func completed(with other: Figures) -> Figures {
         var result = self
         for element in other.elements where result[element.figure] == nil { result[element.figure] = element.value }

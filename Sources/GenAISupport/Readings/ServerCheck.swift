@@ -1,21 +1,28 @@
-// What asking a server once has shown.
+// The result of asking a server once.
 
-/// The answer of a server that was asked once, for a start-up test or a tool: `EngineTarget.check()` and
-/// `OllamaConfiguration.check()` make it.
+/// The result of asking a server once, for a start-up test or a tool.
+///
+/// `EngineTarget.check()` and `OllamaConfiguration.check()` make it. A value: safe to pass between threads.
 ///
 /// ```swift
 /// let check = await EngineTarget(url: url).check()
 /// print(check.reading.server.engine ?? "unknown", check.version ?? "", check.reading.problem ?? "can be read")
 /// ```
 public struct ServerCheck: Sendable, Equatable {
-    /// What it told: which engine it is, and its figures, or ``ServerReading/problem``.
+    /// The server's identity and figures, or the reason why it can't be read (``ServerReading/problem``).
     public var reading: ServerReading
-    /// Its version, if it tells; without control characters.
+    /// The server's version, without control characters; nil if it does not tell.
     public var version: String?
-    /// What could not be read besides, and why: what a poller would log as warnings. No secrets, no control characters.
+    /// What else could not be read, and why: the lines that a poller would log as warnings. No secrets, no control
+    /// characters.
     public var remarks: [String]
 
-    /// Makes an answer, for tests of code that uses one.
+    /// Makes a result, for tests of code that uses one.
+    ///
+    /// - Parameters:
+    ///   - reading: the server's identity and figures.
+    ///   - version: the server's version; nil if it does not tell.
+    ///   - remarks: what else could not be read.
     public init(reading: ServerReading, version: String? = nil, remarks: [String] = []) {
         self.reading = reading
         self.version = version
@@ -29,12 +36,12 @@ package final class RemarkRecorder: Sendable {
 
     package init() {}
 
-    /// Writes here, from warnings on.
+    /// A log that records its warnings and errors here.
     package var log: Log {
         Log(level: .warning) { [texts] entry in texts.withLock { $0.append(entry.message) } }
     }
 
-    /// The lines, but for those that say why the whole server can't be read: the reading says that.
+    /// The recorded lines, without those that say why the whole server can't be read: the reading says that.
     package func remarks(besides problem: String?) -> [String] {
         texts.withLock { $0 }.filter { line in problem.map { !line.hasSuffix($0) } ?? true }
     }

@@ -1,4 +1,4 @@
-// What an Ollama on this machine does not tell, its runners do: requests, slots and tokens of each model.
+// The runners of an Ollama on this machine. They tell the requests, slots and tokens that Ollama does not.
 
 import EnginePoller
 import Foundation
@@ -6,27 +6,27 @@ import GenAISupport
 
 /// Completes the readings of an Ollama with the figures of its runners.
 ///
-/// Ollama serves each model by a process of its own, llama.cpp's server. The file of its weights says which model it is.
-/// Everything is optional: a runner that is not found, not matched or does not answer costs its own figures.
+/// Ollama serves each model by a process of its own, llama.cpp's server. The file of the weights shows which model a runner
+/// serves. If a runner is not found, not matched or does not answer, only its own figures are missing.
 final class OllamaRunners {
     private struct Runner {
         var reader: LlamaRunner
-        /// Its own, because a client with many servers keeps few of its connections.
+        /// One for each runner, because a client keeps few connections.
         let transport = HTTPTransports.libcurlFirst(userAgent: PackageInfo.userAgent)
-        /// Whether it was silent when it was last asked. It is asked after the others then.
+        /// Whether it did not answer the last time. It is then asked after the others.
         var isSilent = false
     }
 
-    /// What `/api/show` told about a model.
+    /// The answer of `/api/show` about a model.
     private struct Weights {
         var file: String?
-        /// When it is asked again, if it told nothing.
+        /// When to ask again, if the answer had no file.
         var next: ContinuousClock.Instant?
     }
 
-    /// The longest time that one runner may take. It is silent for longer only while it reads a long prompt, or hangs.
+    /// The longest time that one runner may take. A runner takes longer only while it reads a long prompt, or hangs.
     static let runnerTimeLimit: Duration = .milliseconds(500)
-    /// How long a model that told nothing is not asked again.
+    /// The pause before `/api/show` is asked again about a model whose file is unknown.
     static let pause: Duration = .seconds(30)
 
     private let endpoint: HTTPEndpoint
@@ -34,7 +34,7 @@ final class OllamaRunners {
     private let log: Log
     private var processes: RunnerProcesses
     private var runners: [RunnerProcess: Runner] = [:]
-    /// By name and digest.
+    /// The weights by the model's name and digest.
     private var weights: [[String]: Weights] = [:]
     private var lastNote = ""
 
@@ -64,19 +64,19 @@ final class OllamaRunners {
     ) {
         let found = models.isEmpty ? [] : processes.find()
         keep(found)
-        guard !found.isEmpty else { return note(models.isEmpty ? [] : ["no runner of it was found"]) }
+        guard !found.isEmpty else { return note(models.isEmpty ? [] : ["none of its runners was found"]) }
         let files = weightsFiles(of: models, digests, ollama, deadline, cancellation)
         let byFile = Dictionary(grouping: found) { weightsKey($0.modelFile) }
         var matches: [RunnerProcess: Int] = [:]
         var unmatched = 0
         for index in models.indices {
             let matching = models[index].model.flatMap { files[$0] }.flatMap { byFile[weightsKey($0)] }
-            // Two runners of one file can't be told apart.
+            // Two runners with the same file can't be told apart.
             guard let process = matching?.first, matching?.count == 1 else {
                 unmatched += 1
                 continue
             }
-            // Several names of one file share a runner.
+            // Several names of one file share a runner. The first one gets its figures.
             if matches[process] == nil { matches[process] = index }
         }
         var silent = 0
@@ -119,10 +119,10 @@ final class OllamaRunners {
         runner.isSilent = reading == nil
         runners[process] = runner
         guard var reading else { return nil }
-        // Ollama's models have their share of the GPU memory there, and what waits, waits in Ollama.
+        // For Ollama, the KV-cache usage is the share of the GPU memory. And requests wait in Ollama, not in its runners.
         reading.kvCacheUsage = nil
         reading.requestsWaiting = nil
-        // Its page does not tell since when it counts.
+        // Its page does not tell when counting began.
         for index in reading.replicas.indices { reading.replicas[index].startTime = process.startTime }
         return reading
     }
@@ -176,7 +176,7 @@ final class OllamaRunners {
         return line.map { $0.dropFirst("FROM ".count).trimmingCharacters(in: .whitespaces) }
     }
 
-    /// Says once what can't be read. That is normal: an older Ollama, another user's, one in a container.
+    /// Logs once what can't be read. That is normal for an older Ollama, another user's, or one in a container.
     private func note(_ problems: [String]) {
         let text = problems.joined(separator: ", ")
         guard text != lastNote else { return }
@@ -185,7 +185,8 @@ final class OllamaRunners {
     }
 }
 
-/// What tells a file of weights from others. Ollama's own files are named by their content, wherever they are mounted.
+/// Identifies a file of weights. Ollama names its own files by their content, so their folder does not matter: it may be
+/// mounted elsewhere.
 private func weightsKey(_ file: String) -> String {
     let name = file.utf8.lastIndex(of: UInt8(ascii: "/")).map { file[file.utf8.index(after: $0)...] } ?? file[...]
     return name.hasPrefix("sha256-") ? String(name) : file

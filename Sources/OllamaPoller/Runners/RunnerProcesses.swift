@@ -1,4 +1,4 @@
-// Finds the processes by which an Ollama on this machine serves its models.
+// Finds the processes that serve the models of an Ollama on this machine.
 
 import Foundation
 import GenAISupport
@@ -6,44 +6,46 @@ import GenAISupport
 /// A process that serves one model: llama.cpp's server, started by Ollama (0.30 and later).
 struct RunnerProcess: Hashable, Sendable {
     var id: Int
-    /// On 127.0.0.1.
+    /// Its port on 127.0.0.1.
     var port: Int
     /// The file of the model's weights.
     var modelFile: String
-    /// When it was started. Tells a process from an earlier one with the same number.
+    /// When it was started. Tells the process from an earlier one with the same number.
     var startTime: Date
 }
 
 /// The runners among this machine's processes, found by the arguments that Ollama gives them.
 ///
-/// Arguments do not change once a process does its work. So each process is looked at a few times and then left alone, but for
-/// a look now and then: numbers are used again.
+/// The arguments of a process do not change after its start. So each process is looked at a few times, and then only now and
+/// then, because the system uses numbers of processes again.
 struct RunnerProcesses {
     private struct Candidate: Equatable {
         var process: RunnerProcess
         var parent: Int
     }
 
-    /// Where Linux shows its processes.
+    /// The folder in which Linux shows its processes.
     static let systemRoot = "/proc"
 
     private let root: String
     /// The port of Ollama itself.
     private let ollamaPort: Int
-    /// How often a process was looked at that is no runner.
+    /// How often each process that is not a runner was looked at.
     private var looks: [Int: Int] = [:]
     private var turn = 0
     private var candidates: [Candidate] = []
-    /// Those of the candidates that are Ollama's.
+    /// The candidates that belong to Ollama.
     private var runners: [RunnerProcess] = []
-    /// When the machine was started, in seconds since 1970. Read once, so that a process keeps its start when the date is set.
+    /// When the machine was started, in seconds since 1970. Read once, so that a change of the date does not change the start of
+    /// a process.
     private lazy var bootTime = Self.currentBootTime
 
-    /// A process that was just started has its parent's arguments for a moment.
+    /// The number of looks after which a process is left alone. More than one, because a new process has its parent's arguments
+    /// for a moment.
     private static let enoughLooks = 3
-    /// After so many turns everything has been looked at again, a part in each.
+    /// The number of turns in which all processes are looked at again, a part of them in each turn.
     private static let turns = 32
-    /// Names of Ollama's program; the second one is that of Nix.
+    /// The names of Ollama's program; Nix uses the second one.
     private static let names: Set = ["ollama", ".ollama-wrapped"]
 
     init(ollamaPort: Int, root: String = systemRoot) {
@@ -51,10 +53,10 @@ struct RunnerProcesses {
         self.root = root
     }
 
-    /// The runners of the Ollama that listens on the port, or of any process that is named `ollama`.
+    /// The runners of the Ollama that listens on the port. If its process is not known, those of all processes named `ollama`.
     mutating func find() -> [RunnerProcess] {
         let present = findCandidates()
-        // Whose they are is asked only when they change: a server has thousands of sockets.
+        // Their parents' sockets are read only when the candidates change: a server has thousands of sockets.
         if present != candidates {
             candidates = present
             runners = present.isEmpty ? [] : ofOllama(present)
@@ -73,7 +75,7 @@ struct RunnerProcesses {
     // MARK: - Arguments
 
     private mutating func findCandidates() -> [Candidate] {
-        // What is there at first was not just started, but for once in a while.
+        // Processes that are there in the first turn have hardly ever just been started, so one look is enough.
         let firstCount = turn == 0 ? Self.enoughLooks : 1
         turn += 1
         let known = Dictionary(candidates.map { ($0.process.id, $0) }) { first, _ in first }
@@ -95,7 +97,7 @@ struct RunnerProcesses {
         return result
     }
 
-    /// - Parameter known: what was found under this number before.
+    /// - Parameter known: the candidate that had this number in the last turn.
     private mutating func candidate(_ id: Int, _ known: Candidate?) -> Candidate? {
         if let known {
             return state(id).flatMap {
@@ -161,16 +163,16 @@ struct RunnerProcesses {
             return nil
         }
         let fields = line[line.index(after: end)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
-        // One that has ended stays for as long as its parent does not ask for its end.
+        // A process that has ended stays in the list as a zombie (Z) until its parent collects its status.
         guard fields.count > 19, fields[0].first != UInt8(ascii: "Z"),
             let parent = Int(String(decoding: fields[1], as: UTF8.self)),
             let ticks = Double(String(decoding: fields[19], as: UTF8.self))
         else { return nil }
-        // Not before it was started: what it counts then would seem to be older than it is.
+        // Rounded up: a start that is too early would make its counts seem older than they are.
         return State(parent: parent, secondsAfterBoot: (ticks + 1) / Double(sysconf(Int32(_SC_CLK_TCK))))
     }
 
-    /// To the hundredth of a second in which the kernel counts, which `/proc/stat` does not tell.
+    /// The boot time to a hundredth of a second, as exact as the start of a process. `/proc/stat` has only whole seconds.
     private static var currentBootTime: Double {
         func seconds(_ clock: clockid_t) -> Double {
             var time = timespec()
@@ -188,17 +190,17 @@ struct RunnerProcesses {
         read("\(id)/comm", upTo: 64).map { Self.names.contains(String(decoding: $0, as: UTF8.self).trimmed()) } ?? false
     }
 
-    /// Whether the process has this one's loopback: in a container it has its own. Unknown counts as yes.
+    /// Whether the process has the same loopback interface as this one: a container has its own. Unknown counts as yes.
     private func isReachable(_ id: Int) -> Bool {
         guard let own = link("self/ns/net"), let other = link("\(id)/ns/net") else { return true }
         return own == other
     }
 
-    /// What listens on Ollama's port, as the kernel names sockets.
+    /// The sockets that listen on Ollama's port, as the kernel names them.
     private func listeningSockets() -> Set<String> {
         var result: Set<String> = []
         for table in ["self/net/tcp", "self/net/tcp6"] {
-            // Those that listen stand first (state 0A), and a server has thousands of others.
+            // Listening sockets (state 0A) stand first. A server has thousands of others.
             guard let text = read(table, upTo: 1 << 16) else { continue }
             for line in text.split(separator: UInt8(ascii: "\n")).dropFirst() {
                 let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 10).map {
@@ -237,7 +239,7 @@ struct RunnerProcesses {
         while !isAtEnd, result.count < limit {
             let size = min(limit - result.count, 4096)
             let part = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-                // A read of the kernel's own files is not interrupted.
+                // Signals do not interrupt reading the kernel's own files.
                 count = max(Foundation.read(file, buffer.baseAddress, size), 0)
             }
             isAtEnd = part.isEmpty

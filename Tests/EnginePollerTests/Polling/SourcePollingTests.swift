@@ -69,7 +69,7 @@ struct SourcePollingTests {
         poller.start()
         #expect(
             warnings() == [
-                #"The source "mine" at "127.0.0.1:2" is there twice, and each overwrites the other: give one another port or attributes"#,
+                #"The source "mine" at "127.0.0.1:2" is configured twice, and each overwrites the other: give one of them another port or attributes"#,
                 #"The source "vllm" at "127.0.0.1:1" is polled as an engine too, and each overwrites the other: keep one of them"#,
             ]
         )

@@ -77,6 +77,35 @@ struct Prometheus: PromQLServer {
 
     static func otlpEndpoint(port: Int) -> String { "http://127.0.0.1:\(port)/api/v1/otlp/v1/metrics" }
 
+    /// The condition of an alert of its rule files.
+    func condition(of alert: String) throws -> String {
+        struct Answer: Decodable {
+            struct Rule: Decodable { var name, query: String }
+            struct Group: Decodable { var rules: [Rule] }
+            struct Groups: Decodable { var groups: [Group] }
+            var data: Groups
+        }
+        let answer = try JSONDecoder().decode(Answer.self, from: Data(get("/api/v1/rules").body))
+        return try #require(answer.data.groups.flatMap(\.rules).first { $0.name == alert }, "no alert \(alert)").query
+    }
+
+    /// The summaries of the alerts of a name that fire or are about to.
+    ///
+    /// - Parameter job: of which service; without, of all.
+    func summaries(_ alert: String, of job: String? = nil) throws -> Set<String> {
+        struct Answer: Decodable {
+            struct Alert: Decodable {
+                var labels: [String: String]
+                var annotations: [String: String]
+            }
+            struct Alerts: Decodable { var alerts: [Alert] }
+            var data: Alerts
+        }
+        let answer = try JSONDecoder().decode(Answer.self, from: Data(get("/api/v1/alerts").body))
+        let alerts = answer.data.alerts.filter { $0.labels["alertname"] == alert }
+        return Set(alerts.filter { job == nil || $0.labels["job"] == job }.compactMap { $0.annotations["summary"] })
+    }
+
     /// When and how the only series of an expression such as `name[5m]` was sampled: seconds since 1970, and values.
     func samples(_ expression: String) throws -> [(time: Double, value: Double)] {
         let series = try result(of: expression)

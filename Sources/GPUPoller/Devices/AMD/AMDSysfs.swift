@@ -1,10 +1,10 @@
-// AMD's GPUs, from files of the Linux driver amdgpu.
+// AMD GPUs, from files of the Linux driver amdgpu.
 
 import GenAISupport
 
 enum AMDSysfs {
-    /// The memory of all AMD GPUs in bytes. A GPU in the processor has its part of the machine's memory, and nothing beside a
-    /// card: no model is put there then.
+    /// The memory of all AMD GPUs in bytes. A GPU in the processor (APU) has its part of the machine's memory. Beside a card it
+    /// does not count, because no model is put there then.
     static func totalMemory(_ locations: GPULocations) throws(VRAMUnknown) -> UInt64 {
         var (cards, integrated) = (VRAMSum(), VRAMSum())
         for gpu in gpus(locations) {
@@ -50,14 +50,14 @@ private struct AMDGPU {
         self.name = name
         self.vram = vram
         gtt = Self.number("\(folder)/mem_info_gtt_total") ?? 0
-        // The driver has these two for cards only. Where they are missing, the memory decides: an APU's own is a small part set
-        // aside in the BIOS, and most of what it uses is GTT, the machine's memory that a GPU may address. A card has GTT too,
-        // half of the machine's memory as a rule.
+        // The driver has these two files for cards only. If they are missing, the memory decides. An APU has a small memory of
+        // its own, set aside in the BIOS, and uses mostly GTT: the machine's memory that a GPU may address. A card has GTT too,
+        // as a rule half of the machine's memory.
         let isCard = ["mem_info_vram_vendor", "mem_busy_percent"].contains { SmallFile.exists("\(folder)/\($0)") }
         isIntegrated = !isCard && vram < Self.smallestCard && gtt / 2 >= vram
     }
 
-    /// In bytes: APUs that set more aside count as cards, and their own part as their memory.
+    /// In bytes. An APU with more memory set aside counts as a card with that memory.
     private static let smallestCard: UInt64 = 16 << 30
 
     var memoryLimit: UInt64 { isIntegrated ? vram.addingSaturated(gtt) : vram }

@@ -1,4 +1,4 @@
-// Apple's GPUs and what they do, from the I/O registry.
+// Apple's GPUs, from the I/O registry.
 
 #if canImport(IOKit) && canImport(Metal)
 import Foundation
@@ -7,8 +7,8 @@ import Metal
 #endif
 
 enum AppleGPUs {
-    /// All GPUs. They share the machine's memory, of which they can use as much as Metal recommends. Temperature and power are
-    /// not told to ordinary programs.
+    /// All GPUs. They share the machine's memory and can use as much of it as Metal recommends. Ordinary programs can't read
+    /// temperature and power.
     static func read() -> [GPUReading] {
         #if canImport(IOKit) && canImport(Metal)
         var iterator: io_iterator_t = 0

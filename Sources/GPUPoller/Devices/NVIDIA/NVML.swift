@@ -1,8 +1,8 @@
 // GPU memory through NVIDIA's management library, which is loaded at run time.
 
 enum NVML {
-    /// The memory of all NVIDIA GPUs in bytes. GPUs that can't be read are skipped. Of a GPU whose memory is not told, that of
-    /// its slices counts. If any shares the machine's memory (Grace, DGX Spark, Jetson), that memory counts once.
+    /// The memory of all NVIDIA GPUs in bytes. GPUs that can't be read are skipped. If a GPU does not tell its memory, the memory
+    /// of its slices counts. If any GPU shares the machine's memory (Grace, DGX Spark, Jetson), that memory counts once.
     static func totalMemory(_ locations: GPULocations) throws(VRAMUnknown) -> UInt64 {
         let library = try NVMLLibrary.load(anyOf: locations.nvmlLibraries)
         do {

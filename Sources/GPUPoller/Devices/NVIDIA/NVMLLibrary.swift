@@ -9,7 +9,7 @@ import GenAISupport
 ///
 /// The types are those of NVIDIA's nvml.h, unchanged for these names for as long as they have been there.
 struct NVMLLibrary: Sendable {
-    /// A GPU or a slice of one, as long as the library is started. It is an address of the library's own.
+    /// A handle of a GPU or of a slice, valid while the library is started. It is an address inside the library.
     struct Device: Sendable {
         fileprivate let address: UInt
         fileprivate var pointer: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: address) }
@@ -20,7 +20,7 @@ struct NVMLLibrary: Sendable {
         var used: UInt64
     }
 
-    /// An answer that is not 0.
+    /// A return code other than 0.
     struct Failure: Error {
         let code: Int32
         let text: String
@@ -28,7 +28,7 @@ struct NVMLLibrary: Sendable {
         /// Whether nothing else can be asked either: the library is not started, the driver not loaded or another than the
         /// library's, the GPU without power, lost or waiting for a reset.
         var isOfTheDevice: Bool { [1, 8, 9, 15, 16, 18].contains(code) }
-        /// Whether it says no more than that there is no such figure: not supported, no permission, no such function.
+        /// Whether only this figure is missing: not supported, no permission, no such function.
         var isOfTheFigure: Bool { [3, 4, 13].contains(code) }
         /// NVML_ERROR_NOT_SUPPORTED.
         var isNotSupported: Bool { code == 3 }
@@ -71,7 +71,7 @@ struct NVMLLibrary: Sendable {
     private let getSlice: GetSlice?
     private let errorString: GetErrorText?
 
-    /// Loads the first library that has the functions without which there is nothing to tell.
+    /// Loads the first library that has the essential functions.
     static func load(anyOf names: [String]) throws(VRAMUnknown) -> NVMLLibrary {
         for name in names {
             if let library = try? NVMLLibrary(DynamicLibrary(name)) { return library }
@@ -127,7 +127,7 @@ struct NVMLLibrary: Sendable {
         }
     }
 
-    // MARK: What a device is
+    // MARK: Properties of a device
 
     func uuid(of device: Device) -> String? { text(getUUID, device) }
     func name(of device: Device) -> String? { text(getName, device) }
@@ -138,7 +138,7 @@ struct NVMLLibrary: Sendable {
         return Self.string(buffer)
     }
 
-    // MARK: What it does
+    // MARK: Figures of a device
 
     /// Code 3, or a total of 0: the GPU shares the machine's memory.
     func memory(of device: Device) throws(Failure) -> Memory {
@@ -150,7 +150,7 @@ struct NVMLLibrary: Sendable {
 
     /// 0 to 1.
     func utilization(of device: Device) throws(Failure) -> Double {
-        // nvmlUtilization_t is two numbers in percent: the GPU, and how busy its memory is, which is not how full it is.
+        // nvmlUtilization_t is two numbers in percent: how busy the GPU is, and how busy (not how full) its memory is.
         var numbers: [UInt32] = [0, 0]
         try check(device.pointer.flatMap { getUtilization?($0, &numbers) })
         return Double(numbers[0]) / 100

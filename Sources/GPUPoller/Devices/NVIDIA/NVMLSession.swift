@@ -1,15 +1,15 @@
-// NVIDIA's GPUs and what they do, through the management library, which stays started from one poll to the next.
+// NVIDIA GPUs, through the management library. It stays started from one poll to the next.
 
 /// A started libnvidia-ml and the devices that it has found. Used by one thread at a time.
 struct NVMLSession: Sendable {
-    /// What is known of a GPU or a slice without asking it again.
+    /// A GPU or a slice, and the properties that never change.
     private struct Found: Sendable {
         var identity: GPUReading
         var device: NVMLLibrary.Device
         var slices: [Found] = []
     }
 
-    /// The outcome of one look at all devices.
+    /// The outcome of reading all devices.
     struct Scan {
         var readings: [GPUReading] = []
         /// Why devices could not be read, by their ids.
@@ -19,7 +19,7 @@ struct NVMLSession: Sendable {
     private let library: NVMLLibrary
     private let memoryInfo: String
     private var found: [Found] = []
-    /// Whether a device is lost. The library has to be started anew before it finds one that is back.
+    /// Whether a device is lost. The library must be started again to find a device that is back.
     private(set) var isBroken = false
 
     /// Loads and starts the library, and finds the devices.
@@ -43,7 +43,7 @@ struct NVMLSession: Sendable {
 
     var isEmpty: Bool { found.isEmpty }
 
-    /// Finds the devices anew, because slices come and go while the library is started.
+    /// Finds the devices again, because slices come and go while the library is started.
     mutating func findDevices() throws(NVMLLibrary.Failure) {
         let driverVersion = library.driverVersion
         var new: [Found] = []
@@ -52,7 +52,7 @@ struct NVMLSession: Sendable {
             do {
                 device = try library.device(index)
             } catch {
-                // It is missing then: nobody knows which one it is.
+                // The device is left out: without its handle, its id is not known.
                 if error.isOfTheDevice { isBroken = true }
                 continue
             }
@@ -94,12 +94,12 @@ struct NVMLSession: Sendable {
         return scan
     }
 
-    /// - Parameter hasSlices: then the slices have the memory. Told twice, it would be counted twice in sums.
+    /// - Parameter hasSlices: whether the GPU is divided. Then only its slices report memory, or sums would count it twice.
     private func read(_ gpu: Found, hasSlices: Bool, _ scan: inout Scan) {
         var reading = gpu.identity
-        /// What is wrong with the device as a whole. It is not asked further then: each answer may take long.
+        /// A failure of the whole device. It is not asked for more then, because each answer may take long.
         var loss: NVMLLibrary.Failure?
-        /// What else went wrong. It leaves one figure out, unless there is no other.
+        /// Another failure. It costs one figure; if no figure can be read, it is the reason.
         var trouble: NVMLLibrary.Failure?
         var hasAnswered = false
         func value<Value>(
@@ -129,7 +129,7 @@ struct NVMLSession: Sendable {
             (.energy, library.energy), (.correctedErrors, library.correctedErrors),
             (.uncorrectedErrors, library.uncorrectedErrors),
         ]
-        // The rest of a slice is its GPU's.
+        // A slice has only memory and utilization of its own; the GPU reports the rest.
         for (figure, ask) in questions where gpu.identity.parent == nil || figure == .utilization {
             if case .success(let number) = value(ask) { reading[figure] = number }
         }
@@ -137,7 +137,7 @@ struct NVMLSession: Sendable {
         if let loss { scan.losses[reading.id] = loss.text } else { scan.readings.append(reading) }
     }
 
-    /// The GPU shares the machine's memory, so that is what can become full.
+    /// Sets the machine's memory for a GPU that shares it: that memory is what can become full.
     private func setMachineMemory(_ reading: inout GPUReading) {
         guard reading.parent == nil, let memory = MemoryInfo(memoryInfo) else { return }
         reading.setMemory(used: memory.used.map { Double($0) }, of: Double(memory.total))

@@ -1,4 +1,4 @@
-// NVIDIA's GPUs through the tool nvidia-smi, where the library can't be loaded.
+// NVIDIA GPUs, through the tool nvidia-smi, if the library can't be loaded.
 
 import GenAISupport
 
@@ -6,14 +6,14 @@ import GenAISupport
 struct NvidiaSMI: Sendable {
     /// Bytes, enough for thousands of GPUs.
     private static let outputLimit = 65_536
-    /// Success, and two warnings beside figures that are good: a damaged infoROM, and a GPU that is lost.
+    /// Success, and two warnings with which the figures are still good: a damaged infoROM, and a lost GPU.
     private static let usableStatuses: Set<Int32> = [0, 14, 15]
-    /// What is asked for, in this order.
+    /// The queried fields, in this order.
     private static let fields = [
         "uuid", "name", "utilization.gpu", "memory.used", "memory.total", "temperature.gpu", "power.draw",
         "driver_version", "ecc.errors.corrected.aggregate.total", "ecc.errors.uncorrected.aggregate.total",
     ]
-    /// What stands for the memory of a GPU that has none of its own.
+    /// The texts that stand for the memory of a GPU without memory of its own.
     private static let notAvailable: Set<Substring> = ["[N/A]", "[Not Supported]"]
 
     let environment: @Sendable () -> [String: String]
@@ -34,14 +34,14 @@ struct NvidiaSMI: Sendable {
         let lines = try ask(for: ["memory.total"], isCancelled: isCancelled)
         var sum = VRAMSum()
         for line in lines { sum.add(Self.bytes(Self.trimmed(line)) ?? 0) }
-        // Not beside a GPU that has memory: then it is more likely that the other one could not be read.
+        // Not if another GPU has memory: then this one more likely could not be read.
         if sum.isEmpty, lines.contains(where: { Self.notAvailable.contains(Self.trimmed($0)) }) {
             sum.add(MemoryInfo(memoryInfo)?.total ?? 0)
         }
         return try sum.total(orUnknown: "its output has no GPU's memory")
     }
 
-    /// All NVIDIA GPUs and their figures. Slices are not told apart, and energy is not told.
+    /// All NVIDIA GPUs and their figures, without slices and energy, which this query does not have.
     mutating func read(isCancelled: () -> Bool) throws(VRAMUnknown) -> [GPUReading] {
         let lines = try ask(for: Self.fields, isCancelled: isCancelled)
         var readings: [GPUReading] = []
@@ -116,18 +116,18 @@ struct NvidiaSMI: Sendable {
         return result
     }
 
-    /// `[N/A]`, `[Insufficient Permissions]`, `ERR!` and their like are no text.
+    /// The text; nil for `[N/A]`, `[Insufficient Permissions]`, `ERR!` and the like.
     private static func text(_ text: Substring) -> String? {
         text.isEmpty || text.hasPrefix("[") || text.hasPrefix("ERR!") ? nil : String(text)
     }
 
-    /// Nil for what is not a number. The row of the figure tells whether it makes sense.
+    /// Nil if the text is not a number. The figure's range decides whether the number is used.
     private static func number(_ text: Substring) -> Double? {
         guard let first = text.first, first.isNumber || first == "-" else { return nil }
         return Double(text)
     }
 
-    /// Of a number of mebibytes; nil for anything else.
+    /// The bytes for a number of mebibytes; nil for anything else.
     private static func bytes(_ text: Substring) -> UInt64? {
         guard let mebibytes = Int(digits: text.prefix { $0 != " " }) else { return nil }
         let (bytes, overflow) = UInt64(mebibytes).multipliedReportingOverflow(by: 1 << 20)

@@ -67,7 +67,7 @@ package struct ChildProcess: Sendable {
         }
         var output: [UInt8] = []
         while true {
-            // In this order: once the end was seen, all output is in the pipe.
+            // In this order: after the end of the process was seen, all output is in the pipe.
             let life = child.lookAfter()
             pipe.drain(into: &output, limit: outputLimit)
             if output.count > outputLimit { return .failure(child.end(.tooMuchOutput)) }

@@ -8,8 +8,8 @@ import Foundation
 /// Uses libcurl's multi interface although there is only one transfer, because only that can be woken up: so a
 /// cancellation takes effect at once, and the deadline does not depend on libcurl's timeouts.
 final class CurlConnection: @unchecked Sendable {
-    // Sendable: only the thread that took it from the transport's pool uses it, except for `wake()`, which libcurl
-    // allows from any thread.
+    // Sendable: only the thread that took it from the transport's pool uses it. The exception is `wake()`, which libcurl
+    // allows on any thread.
 
     private let library: CurlLibrary
     private let easy: CurlLibrary.Handle

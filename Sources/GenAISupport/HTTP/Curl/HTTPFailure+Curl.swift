@@ -1,4 +1,4 @@
-// What libcurl's result codes mean.
+// The meaning of libcurl's result codes.
 
 #if os(Linux) && (arch(x86_64) || arch(arm64))
 
