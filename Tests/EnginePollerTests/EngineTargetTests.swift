@@ -233,7 +233,7 @@ struct EngineTargetTests {
         all[1].attributes = ["server.port": "7", "zone": "a"]
         let kept = requests(all, log)
         #expect(kept.map(\.identity.attributes) == [["zone": "a"]])
-        #expect(log.lines(.warning).count { $0.contains("name of this package's own") } == 2)
+        #expect(log.lines(.warning).count { $0.contains("name that this package uses itself") } == 2)
     }
 
     @Test("one page with different headers is two targets, if they have attributes of their own")

@@ -28,6 +28,25 @@ struct ConfigurationTests {
         #expect(configuration.warnings.isEmpty)
     }
 
+    @Test("settings come from anywhere, by the names of their variables, and with the same warnings")
+    func anySource() {
+        let settings = [
+            "OTEL_SERVICE_NAME": "chat", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://collector:4318/x",
+            "OLLAMA_HOST": "gpu-1", "GENAI_SERVER_METRICS_TARGETS": "gpu-2:8000", "GENAI_PROVIDER_NAME": "mine",
+            "OTEL_METRIC_EXPORT_INTERVAL": "soon",
+        ]
+        let configuration = GenAIConfiguration { settings[$0] }
+        let expected = GenAIConfiguration(environment: settings)
+        #expect(configuration.serviceName == "chat")
+        #expect(configuration.otlp.endpoint == expected.otlp.endpoint)
+        #expect(configuration.ollama?.url == expected.ollama?.url)
+        #expect(configuration.engines.map(\.url) == expected.engines.map(\.url))
+        #expect(configuration.engines.count == 1)
+        #expect(configuration.requests.providerName == "mine")
+        #expect(configuration.warnings == expected.warnings)
+        #expect(configuration.warnings.count == 1)
+    }
+
     @Test("empty and blank values count as unset")
     func emptyIsUnset() {
         let names = [

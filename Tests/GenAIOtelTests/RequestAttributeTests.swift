@@ -94,7 +94,7 @@ struct RequestAttributeTests {
         #expect(
             attributes == [["gen_ai.request.model": "m", "gen_ai.operation.name": "chat", "tenant": "a"]]
         )
-        #expect(recorder.lines(.warning).first?.contains("it is not allowed") == true)
+        #expect(recorder.lines(.warning).first?.contains("it is ignored") == true)
     }
 
     @Test("two keys that become one label are one")

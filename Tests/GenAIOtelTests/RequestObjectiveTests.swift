@@ -216,6 +216,7 @@ struct CollectorPointsTests {
                 MetricPoint(
                     name: "gen_ai.server.kv_cache.usage",
                     unit: "%",
+                    kind: .gauge,
                     attributes: ["model": "m"],
                     value: .double(12.5)
                 )
@@ -228,5 +229,22 @@ struct CollectorPointsTests {
         #expect(duration.count == 1)
         #expect(metrics.points("no.such.metric").isEmpty)
         #expect(Set(metrics.points().map(\.name)).count == 5)
+    }
+
+    @Test("every value says of which kind its metric is")
+    func kinds() {
+        let metrics = ServerMetricsCollector()
+        metrics.trackRequest(model: "m") { _ in }
+        var gpu = GPUReading(id: "g", name: "G", vendor: "V", index: 0)
+        gpu.memoryUsage = 1
+        metrics.record(gpu)
+        let kinds = Dictionary(metrics.points().map { ($0.name, $0.kind) }) { first, _ in first }
+        #expect(
+            kinds == [
+                "gen_ai.server.requests.running": .gauge, "gen_ai.server.requests.waiting": .gauge,
+                "gen_ai.requests": .counter, "gen_ai.server.request.duration": .histogram,
+                "hw.gpu.memory.usage": .upDownCounter,
+            ]
+        )
     }
 }

@@ -6,6 +6,8 @@ from .markdown import ROOT
 # The one package here that may depend on others, so the one that has swift-log.
 EXAMPLE = "Examples/HummingbirdServer"
 AGENT = "Examples/Agent"
+# Its files are what docs/integrations.md shows.
+INTEGRATIONS = "Examples/Integrations"
 
 
 def build(package="."):

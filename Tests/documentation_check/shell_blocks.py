@@ -5,7 +5,7 @@ that a block does leaves the machine. What needs the network, building, is done 
 """
 import http.server, os, re, shutil, signal, subprocess, sys, tempfile, threading, time
 
-from .builds import AGENT, EXAMPLE, build
+from .builds import AGENT, EXAMPLE, INTEGRATIONS, build
 from .markdown import ROOT, documents
 from .shell_rules import RULES, Run, Serve, Skip, Watch, rule_for
 
@@ -152,7 +152,7 @@ class Page:
 
 def check(_documents):
     """Builds what the blocks run, then runs them, isolated if that can be done."""
-    for package in (".", EXAMPLE, AGENT):
+    for package in (".", EXAMPLE, AGENT, INTEGRATIONS):
         if problems := build(package):
             return problems
     isolation = ["unshare", "--map-root-user", "--net"]

@@ -65,6 +65,7 @@ RULES = [
     Rule("README.md", "genai-agent run", Watch(r"Listening on http://127\.0\.0\.1:9464")),
     Rule("docs/agent.md", "genai-agent watch --once", Run("No server to see here yet")),
     Rule("docs/agent.md", "completion-script", Run("_genai-agent")),
+    Rule("docs/integrations.md", "swift test --package-path", tests()),
     Rule("docs/ollama.md", "swift run ollama-example", Watch("Looking at Ollama every 3 seconds")),
     Rule(EXAMPLE, "OTEL_EXPORTER_OTLP_ENDPOINT=", Serve("received POST /v1/metrics")),
     Rule(EXAMPLE, "^swift run --package-path Examples/HummingbirdServer$", Serve(LISTENING)),

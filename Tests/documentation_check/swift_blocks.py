@@ -1,16 +1,17 @@
 """Every Swift block compiles as it stands, as a reader would paste it; those that use other packages, with the real ones.
 
-A block of a doc comment is shorter: it stands in a function that has a few names already, see COMMENT_CONTEXT.
+A block of a doc comment is shorter: it stands in a function that has a few names already, see COMMENT_CONTEXT. The page about
+integrations shows the files of a package, and how they are used: its other blocks are compiled beside these.
 """
 import glob, os, re, subprocess, tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from .builds import EXAMPLE, build
+from .builds import EXAMPLE, INTEGRATIONS, build
 from .markdown import ROOT, Block, Document
 
 MODULES = ".build/debug/Modules"
-EXAMPLE_MODULES = f"{EXAMPLE}/{MODULES}"
-PACKAGE_FLAGS = []
+INTEGRATIONS_PAGE = "docs/integrations.md"
+INTEGRATION_FILES = f"{INTEGRATIONS}/Sources/Integrations/*.swift"
 
 # What a block of a doc comment may use without making it. `url` is an engine's or a server's.
 COMMENT_CONTEXT = """
@@ -30,18 +31,32 @@ UNUSED = re.compile(r"was never used|never read")
 
 def check(documents):
     blocks = [block for document in documents for block in document.blocks("swift")]
-    has_packages = os.path.exists(os.path.join(ROOT, EXAMPLE_MODULES, "Logging.swiftmodule"))
-    if any(map(uses_packages, blocks)) and not has_packages and (problems := build(EXAMPLE)):
-        return problems
-    PACKAGE_FLAGS[:] = package_flags()
+    for package in {package for package in map(package_of, blocks) if package}:
+        is_built = os.path.exists(os.path.join(ROOT, package, MODULES, "Logging.swiftmodule"))
+        if not is_built and (problems := build(package)):
+            return problems
+    files = integration_files()
+    shown = [block for block in blocks if block.path == INTEGRATIONS_PAGE and block.text in files.values()]
+    # What is shown as it stands was compiled with its package.
+    compiled = [block for block in blocks if block not in shown]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        problems = [problem for problem in pool.map(problem_of, blocks) if problem]
+        problems = [problem for problem in pool.map(problem_of, compiled) if problem]
     print(f"{len(blocks)} Swift blocks, {len(problems)} do not compile")
+    missing = set(files) - {path for path, text in files.items() if text in [block.text for block in shown]}
+    problems += [f"{INTEGRATIONS_PAGE} does not show {path} as it is" for path in sorted(missing)]
     examples = comment_blocks()
     in_comments = comment_problems(examples)
     print(f"{len(examples)} Swift blocks of doc comments, {len(in_comments)} problems")
     problems += in_comments + hint_problem()
-    return problems if blocks and examples else ["no Swift block was found"]
+    return problems if blocks and files and examples else ["no Swift block was found"]
+
+
+def integration_files():
+    files = {}
+    for path in glob.glob(INTEGRATION_FILES, root_dir=ROOT):
+        with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+            files[path] = file.read()
+    return files
 
 
 def comment_blocks():
@@ -100,22 +115,28 @@ def problem_of(block):
             file.write(block.text)
         command = ["swiftc", "-typecheck", "-swift-version", "6", "-warnings-as-errors"]
         command += ["-I", os.path.join(ROOT, MODULES)]
-        if uses_packages(block):
-            command += PACKAGE_FLAGS
+        if package := package_of(block):
+            command += package_flags(package)
         command.append(source)
+        if block.path == INTEGRATIONS_PAGE:
+            command += [os.path.join(ROOT, path) for path in integration_files()]
         result = subprocess.run(command, capture_output=True, text=True)
     return f"{block.place}: does not compile\n{result.stderr}" if result.returncode else None
 
 
-def uses_packages(block):
-    return any(f"import {module}\n" in block.text for module in ("Hummingbird", "Logging", "Tracing"))
+def package_of(block):
+    """The package that has what the block imports beside this one; None if it imports no other."""
+    if block.path == INTEGRATIONS_PAGE:
+        return INTEGRATIONS
+    uses_packages = any(f"import {module}\n" in block.text for module in ("Hummingbird", "Logging", "Tracing"))
+    return EXAMPLE if uses_packages else None
 
 
-def package_flags():
+def package_flags(package):
     """Where the other packages' modules are, those in C too, which Swift's import."""
-    flags = ["-I", os.path.join(ROOT, EXAMPLE_MODULES)]
-    for path in glob.glob(f"{EXAMPLE}/.build/checkouts/*/Sources/*/include/module.modulemap", root_dir=ROOT):
+    flags = ["-I", os.path.join(ROOT, package, MODULES)]
+    for path in glob.glob(f"{package}/.build/checkouts/*/Sources/*/include/module.modulemap", root_dir=ROOT):
         flags += ["-Xcc", f"-I{os.path.join(ROOT, os.path.dirname(path))}"]
-    for path in glob.glob(f"{EXAMPLE}/.build/debug/*.build/module.modulemap", root_dir=ROOT):
+    for path in glob.glob(f"{package}/.build/debug/*.build/module.modulemap", root_dir=ROOT):
         flags += ["-Xcc", f"-fmodule-map-file={os.path.join(ROOT, path)}"]
     return flags

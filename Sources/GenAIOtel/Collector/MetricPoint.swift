@@ -16,10 +16,28 @@ public struct MetricPoint: Sendable, Hashable {
     public let name: String
     /// The unit in UCUM notation, such as `s` or `{request}`.
     public let unit: String
+    /// What the value does over time.
+    public let kind: Kind
     /// The attributes by key. Numbers and booleans are given as text.
     public let attributes: [String: String]
     /// The number, or the histogram.
     public let value: Value
+
+    /// What the values of a metric do over time. Safe to pass between threads.
+    ///
+    /// ```swift
+    /// let counters = metrics.points().filter { $0.kind == .counter }
+    /// ```
+    public enum Kind: Sendable, Hashable {
+        /// A number that is measured, and replaces the one before.
+        case gauge
+        /// A sum since the beginning. It falls only if a polled server begins anew.
+        case counter
+        /// A sum that may fall.
+        case upDownCounter
+        /// Counts by bucket since the beginning.
+        case histogram
+    }
 
     /// The value of a point. Numbers are always finite. Safe to pass between threads.
     ///
@@ -80,6 +98,7 @@ extension ServerMetricsCollector {
                 MetricPoint(
                     name: metric.descriptor.name,
                     unit: metric.descriptor.unit,
+                    kind: MetricPoint.Kind(metric.data),
                     attributes: Dictionary(attributes.map { ($0.key, $0.value.text) }) { first, _ in first },
                     value: value
                 )
@@ -90,6 +109,17 @@ extension ServerMetricsCollector {
             case .histogram(let points, _), .exponentialHistogram(let points, _):
                 return points.map { point($0.attributes, .histogram(HistogramReading($0))) }
             }
+        }
+    }
+}
+
+extension MetricPoint.Kind {
+    fileprivate init(_ data: MetricData) {
+        switch data {
+        case .gauge: self = .gauge
+        case .sum: self = .counter
+        case .upDownSum: self = .upDownCounter
+        case .histogram, .exponentialHistogram: self = .histogram
         }
     }
 }

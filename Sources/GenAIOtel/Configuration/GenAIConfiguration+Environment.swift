@@ -16,7 +16,24 @@ extension GenAIConfiguration {
     ///
     /// - Parameter environment: variables by name; by default those of this process. An empty value counts as unset.
     public init(environment: [String: String] = ProcessInfo.processInfo.environment) {
-        var reader = EnvironmentReader(environment)
+        self.init(reading: EnvironmentReader(environment))
+    }
+
+    /// Reads the settings from anywhere: a file, a secret store, swift-configuration. Never fails: see ``warnings``.
+    ///
+    /// ```swift
+    /// let settings = ["OTEL_SERVICE_NAME": "chat"]
+    /// let configuration = GenAIConfiguration { settings[$0] }
+    /// ```
+    ///
+    /// - Parameter value: gives a setting by the name of its variable, such as `OTEL_SERVICE_NAME`, in the form in which the
+    ///   variable has it; nil if it is not set. It is asked for each variable that this package knows, and not kept.
+    public init(value: @escaping (_ variable: String) -> String?) {
+        self.init(reading: EnvironmentReader(value))
+    }
+
+    private init(reading environment: EnvironmentReader) {
+        var reader = environment
         isDisabled = reader.setting(false) { $0.boolean("OTEL_SDK_DISABLED") }
         exporters = Self.exporters(reading: &reader)
         exportInterval = reader.duration(Self.defaultExportInterval) { $0.milliseconds("OTEL_METRIC_EXPORT_INTERVAL") }

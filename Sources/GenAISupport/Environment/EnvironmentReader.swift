@@ -13,14 +13,19 @@ package struct EnvironmentReader {
         var consequence: String?
     }
 
-    private let environment: [String: String]
+    private let value: (String) -> String?
     private var problems: [Problem] = []
 
     /// One line for each unusable value, in the order of reading.
     package var warnings: [String] { problems.map { "\($0.text); \($0.consequence ?? "it is ignored")" } }
 
     package init(_ environment: [String: String]) {
-        self.environment = environment
+        self.init { environment[$0] }
+    }
+
+    /// - Parameter value: gives a variable's value by its name; nil if it is unset.
+    package init(_ value: @escaping (String) -> String?) {
+        self.value = value
     }
 
     /// Adds a warning that the value of a variable can't be used.
@@ -58,7 +63,7 @@ package struct EnvironmentReader {
 
     /// The value without surrounding white space; nil if it is unset or empty.
     package func text(_ name: String) -> String? {
-        let value = environment[name]?.trimmed()
+        let value = value(name)?.trimmed()
         return value?.isEmpty == false ? value : nil
     }
 
