@@ -236,3 +236,20 @@ extension HTTPAnswer {
         }
     }
 }
+    @Test("a found engine gets the token once it is named, and loses it once it is not")
+    func tokenOfFound() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, port in
+            let changes = Locked<[[String?]]>([])
+            let targets = Targets(
+                try TargetList([], targetsFile: nil, environment: ["GENAI_SERVER_METRICS_TOKEN": "t0ken"]),
+                candidates: [Candidate(port: port, names: "x")]
+            ) { new in
+                changes.withLock { $0.append(new.map(\.bearerToken)) }
+            }
+            await targets.lookAround([])
+            targets.read(try TargetFile("http://localhost:\(port)"))
+            targets.read(try TargetFile(""))
+            #expect(changes.withLock { $0 } == [[nil], ["t0ken"], [nil]])
+        }
+    }
+
