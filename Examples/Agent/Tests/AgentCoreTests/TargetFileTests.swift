@@ -63,9 +63,28 @@ struct TargetFileTests {
 
     @Test(
         "JSON that is not that of file_sd is an error, and no empty list",
-        arguments: ["[", "[1]", #"[{"target": "a"}]"#]
+        arguments: ["[", "[1]", #"[{"target": "a"}]"#, #"{"targets": ["a:1"]}"#, "\u{FEFF} {}"]
     )
     func brokenJSON(text: String) { #expect(throws: TargetFile.Unreadable.self) { try TargetFile(text) } }
+
+    @Test(
+        "a file with nothing in it that can be used is an error, and no empty list",
+        arguments: [#""targets": ["a:1"]"#, "<html>\n</html>", #"[{"targets": ["ftp://a"]}]"#, "\u{0}\u{0}"]
+    )
+    func nothingUsable(text: String) { #expect(throws: TargetFile.Unreadable.self) { try TargetFile(text) } }
+
+    @Test("a byte-order mark is nothing", arguments: ["a:1", #"[{"targets": ["a:1"]}]"#])
+    func byteOrderMark(text: String) throws {
+        let file = try TargetFile("\u{FEFF}" + text)
+        #expect(file.entries.map(\.url).allSatisfy { $0.hasSuffix("a:1") } && file.entries.count == 1)
+        #expect(file.problems.isEmpty)
+    }
+
+    @Test("a long file of something else gets few words")
+    func manyProblems() throws {
+        let file = try TargetFile("a:1\n" + String(repeating: "ftp://b\n", count: 10_000))
+        #expect(file.entries.count == 1 && file.problems.count == 20)
+    }
 
     @Test("a file that is not there is an error")
     func missing() { #expect(throws: TargetFile.Unreadable.self) { try TargetFile(contentsOf: "/nowhere/targets") } }
