@@ -1,6 +1,7 @@
 import Foundation
 import GenAIOtel
 import LivePage
+import Logging
 import Testing
 
 @testable import AgentCore
@@ -17,6 +18,7 @@ struct AgentTests {
     private func withAgent(
         _ options: AgentOptions,
         environment: [String: String] = [:],
+        logger: Logger = .silent,
         _ body: (_ agent: Agent, _ port: Int) async throws -> Void
     ) async throws {
         var options = options
@@ -26,7 +28,7 @@ struct AgentTests {
             options,
             environment: Self.quiet.merging(environment) { $1 },
             signals: [],
-            logger: .silent,
+            logger: logger,
             onListening: { continuation.yield($0.port) }
         )
         let running = Task { try await agent.run() }
@@ -231,6 +233,23 @@ extension HTTPAnswer {
             guard line.hasPrefix("\(name){"), line.contains("server_port=\"\(port)\""), parts.allSatisfy(line.contains)
             else {
                 return nil
+    @Test("what a file has that is no URL is logged at the start, and shown by watch")
+    func problemsAtStart() async throws {
+        let path = NSTemporaryDirectory() + "targets-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data("127.0.0.1:1\nftp://b\n".utf8).write(to: URL(fileURLWithPath: path))
+        let lines = Locked<[String]>([])
+        var options = AgentOptions()
+        options.targetsFile = path
+        try await withAgent(options, logger: .recording(lines)) { _, _ in
+            #expect(lines.withLock { $0 }.contains { $0.contains("File of targets: Line 2 is no http or https URL") })
+        }
+        var watched = WatchOptions()
+        watched.targetsFile = path
+        let view = try Watcher(watched, environment: Self.quiet).view
+        #expect(view.problems.map { $0.contains("Line 2") } == [true])
+    }
+
             }
             return line.split(separator: " ").last.flatMap { Double($0) }
         }

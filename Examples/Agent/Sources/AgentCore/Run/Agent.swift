@@ -34,6 +34,7 @@ package struct Agent: Sendable {
         let list = try TargetList(options.engines, targetsFile: options.targetsFile, environment: environment)
         var configuration = GenAIConfiguration(agentEnvironment: environment, logger: logger)
         configuration.engines = list.targets
+        for problem in list.problems { logger.warning("\(problem)") }
         let instrumentation = instrument(configuration)
         let metrics = instrumentation.serverMetrics
         let targets = Targets(list, onChange: instrumentation.setEngines)

@@ -9,6 +9,8 @@ struct TargetList: Sendable {
     /// Named by the environment and the command line.
     let named: [EngineTarget]
     private(set) var ofFile: [EngineTarget] = []
+    /// What of the file is left out, and why.
+    private(set) var problems: [String] = []
     /// Found on this machine, by port, with the number of rounds in a row in which each was down.
     private(set) var found: [Int: Int] = [:]
 
@@ -60,7 +62,10 @@ struct TargetList: Sendable {
 
     func target(ofPort port: Int) -> [EngineTarget] { settings.found(at: "http://localhost:\(port)") }
 
-    mutating func read(_ file: TargetFile) { ofFile = settings.targets(of: file) }
+    mutating func read(_ file: TargetFile) {
+        ofFile = settings.targets(of: file)
+        problems = file.problems.map { "File of targets: \($0)" }
+    }
 
     /// Takes over what a round has shown.
     ///

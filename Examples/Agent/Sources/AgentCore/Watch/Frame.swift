@@ -92,6 +92,11 @@ package struct Frame: Sendable {
     }
 
     private func body(_ columns: Int) -> [String] {
+        let problems = view.problems.flatMap { wrapped("  " + $0, columns) }.map { theme.paint($0, .attention) }
+        return list(columns) + (problems.isEmpty ? [] : [""] + problems)
+    }
+
+    private func list(_ columns: Int) -> [String] {
         if view.servers.isEmpty, view.gpus.isEmpty { return notes.flatMap { wrapped($0, columns) } }
         var lines: [String] = []
         let table = ModelTable(columns: columns, theme: theme)

@@ -4,6 +4,8 @@
 package struct MachineView: Codable, Equatable, Sendable {
     package var servers: [Server] = []
     package var gpus: [GPU] = []
+    /// What of the user's wishes could not be fulfilled.
+    package var problems: [String] = []
 
     /// One polled server.
     package struct Server: Codable, Equatable, Sendable {
