@@ -81,6 +81,16 @@ struct AgentTests {
         }
     }
 
+    @Test("is ready once everybody has answered who is polled, however often they are named")
+    func readyWithTwins() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, engine in
+            try await withAgent(options(engine, engine)) { agent, port in
+                try await eventually("the first poll") { agent.instrumentation.serverMetrics.readings.count == 1 }
+                #expect(try await get("/readyz", port: port).status == 200)
+            }
+        }
+    }
+
     @Test("with a token, whoever has none reads nothing but that it is alive")
     func token() async throws {
         try await withAgent(AgentOptions(), environment: ["AGENT_TOKEN": "s3cret"]) { _, port in

@@ -40,7 +40,7 @@ package struct Agent: Sendable {
         let targets = Targets(list, onChange: instrumentation.setEngines)
         // An Ollama that nobody named is silent until it answers.
         let hasOllama = configuration.ollama != nil && NamedOllama.isIn(environment)
-        let expected = list.targets.count + (hasOllama ? 1 : 0)
+        let expected = Set(list.targets.map(\.place)).count + (hasOllama ? 1 : 0)
         let start = ContinuousClock.now
         let server = AgentServer(
             options.listen,
