@@ -35,6 +35,8 @@ struct RunCommand: AsyncParsableCommand {
     var tokenFile: String?
 
     func run() async throws {
+        // Until it means that the file of engines is to be read again, it must not end the program.
+        signal(SIGHUP, SIG_IGN)
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var options = AgentOptions()
         options.listen = listen

@@ -138,3 +138,25 @@ struct ProgramTests {
         #expect(await program.status() == 1)
     }
 }
+    @Test("a SIGHUP that comes before anybody can obey it ends nothing")
+    func earlyHangup() async throws {
+        let path = NSTemporaryDirectory() + "targets-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(mkfifo(path, 0o600) == 0)
+        let program = try BuiltProgram(
+            ["run", "--listen", "127.0.0.1:0", "--targets-file", path],
+            environment: quiet.merging(["GENAI_LOG_LEVEL": "error"]) { $1 }
+        )
+        // It opens the file, and waits there for somebody who writes into it.
+        var writer: Int32 = -1
+        try await eventually("it reads its file of engines") {
+            writer = open(path, O_WRONLY | O_NONBLOCK)
+            return writer >= 0
+        }
+        program.send(SIGHUP)
+        close(writer)
+        _ = try await program.port()
+        program.send(SIGTERM)
+        #expect(await program.status() == 0)
+    }
+
