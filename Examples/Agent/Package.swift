@@ -29,6 +29,7 @@ let package = Package(
             dependencies: [
                 .product(name: "GenAIOtel", package: "genai-otel-swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "LivePage", package: "live-page"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -16,6 +16,8 @@ package struct Agent: Sendable {
 
     /// How long polls may take to answer before the agent counts as ready without them.
     private static let readyLimit: Duration = .seconds(5)
+    /// How long answers may take to be read once the agent is to end.
+    private static let drainLimit: Duration = .seconds(2)
 
     /// Starts polling and exporting; serves when it is run.
     ///
@@ -32,9 +34,9 @@ package struct Agent: Sendable {
     ) throws {
         let token = try options.token(environment)
         let list = try TargetList(options.engines, targetsFile: options.targetsFile, environment: environment)
+        for problem in list.problems { logger.warning("\(problem)") }
         var configuration = GenAIConfiguration(agentEnvironment: environment, logger: logger)
         configuration.engines = list.targets
-        for problem in list.problems { logger.warning("\(problem)") }
         let instrumentation = instrument(configuration)
         let metrics = instrumentation.serverMetrics
         let targets = Targets(list, onChange: instrumentation.setEngines)
@@ -47,6 +49,7 @@ package struct Agent: Sendable {
             token: token,
             instrumentation: instrumentation,
             isReady: { metrics.readings.count >= expected || start.duration(to: .now) > Self.readyLimit },
+            limits: options.limits,
             logger: logger,
             onListening: onListening
         )
@@ -56,7 +59,10 @@ package struct Agent: Sendable {
             parts.append(DiscoveryService(targets: targets, readings: { metrics.readings }))
         }
         // Ended in the reverse of their order: the last values are those after everything else has ended.
-        parts.append(server)
+        // In a group of its own: a client that does not read its answer must not use up the time of the last export.
+        var serving = ServiceGroupConfiguration(services: [server], logger: logger)
+        serving.maximumGracefulShutdownDuration = Self.drainLimit
+        parts.append(ServiceGroup(configuration: serving))
         var group = ServiceGroupConfiguration(
             services: parts.map {
                 .init(

@@ -3,8 +3,10 @@
 import Foundation
 import GenAIOtel
 import Hummingbird
+import HummingbirdCore
 import LivePage
 import Logging
+import NIOCore
 
 typealias AgentServer = Application<RouterResponder<BasicRequestContext>>
 
@@ -14,12 +16,14 @@ extension AgentServer {
     /// - Parameters:
     ///   - token: what whoever reads the metrics has to show; nil for nothing.
     ///   - isReady: whether what is polled has answered, or had its time to.
+    ///   - limits: what clients may take.
     ///   - onListening: told the address once connections are accepted.
     init(
         _ address: ListenAddress,
         token: BearerToken?,
         instrumentation: GenAIInstrumentation,
         isReady: @escaping @Sendable () -> Bool,
+        limits: ClientLimits,
         logger: Logger,
         onListening: @escaping @Sendable (_ address: ListenAddress) -> Void
     ) {
@@ -43,7 +47,15 @@ extension AgentServer {
         router.addPage(PageFile.all)
         self.init(
             router: router,
-            configuration: ApplicationConfiguration(address: .hostname(address.host, port: address.port)),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [IdleStateHandler(allTimeout: limits.idleTime), IdleCloser()]
+                )
+            ),
+            configuration: ApplicationConfiguration(
+                address: .hostname(address.host, port: address.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)
+            ),
             onServerRunning: { channel in
                 onListening(ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port))
             },
@@ -61,5 +73,26 @@ extension AgentServer {
             headers: [.contentType: type, .cacheControl: "no-store"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text))
         )
+    }
+}
+
+/// What clients may take.
+struct ClientLimits: Sendable {
+    /// Time without a byte in either direction. Prometheus keeps its connection from one scrape to the next, mostly a minute.
+    var idleTime: TimeAmount = .seconds(75)
+    /// Those beyond wait until one is closed.
+    var connections = 256
+}
+
+/// Closes a connection on which nothing moves, even one whose client has asked and does not read the answer.
+private final class IdleCloser: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent {
+            context.close(promise: nil)
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
     }
 }
