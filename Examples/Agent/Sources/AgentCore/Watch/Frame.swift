@@ -105,6 +105,9 @@ package struct Frame: Sendable {
         for server in sorted.servers {
             lines += title(server, columns)
             lines += server.models.map(table.line)
+            if let count = server.furtherModels {
+                lines.append(theme.paint(fit("  \(quantity(count, "further model"))", columns), .faint))
+            }
         }
         if view.servers.isEmpty { lines += notes.flatMap { wrapped($0, columns) } }
         if !view.gpus.isEmpty {

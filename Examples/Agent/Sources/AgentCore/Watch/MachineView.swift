@@ -29,6 +29,8 @@ package struct MachineView: Codable, Equatable, Sendable {
         /// Why it is down.
         package var problem: String?
         package var models: [Model] = []
+        /// How many models it has besides, if that is more than is shown.
+        package var furtherModels: Int?
     }
 
     /// One model of a server.
