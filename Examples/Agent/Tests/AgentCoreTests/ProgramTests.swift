@@ -57,6 +57,52 @@ struct ProgramTests {
         }
     }
 
+    #if os(Linux)
+    @Test("Ctrl-Z stops a stream of lines until the program goes on")
+    func suspendedStream() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, port in
+            let program = try BuiltProgram(arguments(port, "--json"), environment: quiet)
+            try await eventually("a look") { program.text.contains("vllm") }
+            program.send(SIGTSTP)
+            try await eventually("it is stopped") { program.isStopped }
+            let length = program.text.count
+            program.send(SIGCONT)
+            try await eventually("further looks") { program.text.count > length }
+            program.send(SIGINT)
+            #expect(await program.status() == 0)
+        }
+    }
+    #endif
+
+    @Test("signals end it while nobody reads its output", .timeLimit(.minutes(1)))
+    func unreadPipe() async throws {
+        let page = (0..<200).map { FakeServer.Answer.vLLM(model: "model-\($0)").text }.joined()
+        try await FakeServer.with(["/metrics": .init(text: page)]) { _, port in
+            let pipe = Pipe()
+            let program = try BuiltProgram(arguments(port, "--json"), environment: quiet, output: pipe)
+            try await eventually("the pipe is full") {
+                var count: Int32 = 0
+                _ = ioctl(pipe.fileHandleForReading.fileDescriptor, UInt(FIONREAD), &count)
+                return count > 60_000
+            }
+            program.send(SIGTERM)
+            #expect(await program.status() == 0)
+        }
+    }
+
+    @Test("signals end it while its terminal is stopped", .timeLimit(.minutes(1)), arguments: [SIGINT, SIGTERM])
+    func stoppedTerminal(signal: Int32) async throws {
+        try await FakeServer.with(["/metrics": .vLLM(model: "llama")]) { _, port in
+            let terminal = try PseudoTerminal(columns: 80, rows: 24)
+            let program = try BuiltProgram(arguments(port), environment: quiet, terminal: terminal)
+            try await eventually("a frame with the model") { terminal.text.contains("llama") }
+            terminal.stopOutput()
+            program.send(signal)
+            #expect(await program.status() == 0)
+            #expect(terminal.isCooked)
+        }
+    }
+
     @Test("on a terminal: a screen of its own, given back at the end", arguments: ["q", "SIGINT", "SIGTERM", "SIGHUP"])
     func screen(end: String) async throws {
         try await FakeServer.with(["/metrics": .vLLM(model: "llama")]) { _, port in
@@ -127,17 +173,6 @@ struct ProgramTests {
         #expect(await program.status() == 64)
     }
 
-    @Test("check ends with 1 if nothing can be read")
-    func checkStatus() async throws {
-        try await FakeServer.with(["/metrics": .vLLM()]) { _, port in
-            let program = try BuiltProgram(["check", "127.0.0.1:\(port)"])
-            #expect(await program.status() == 0)
-        }
-        let silent = try SilentServer()
-        let program = try BuiltProgram(["check", "127.0.0.1:\(silent.port)"])
-        #expect(await program.status() == 1)
-    }
-}
     @Test("a SIGHUP that comes before anybody can obey it ends nothing")
     func earlyHangup() async throws {
         let path = NSTemporaryDirectory() + "targets-\(UUID().uuidString)"
@@ -160,3 +195,14 @@ struct ProgramTests {
         #expect(await program.status() == 0)
     }
 
+    @Test("check ends with 1 if nothing can be read")
+    func checkStatus() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, port in
+            let program = try BuiltProgram(["check", "127.0.0.1:\(port)"])
+            #expect(await program.status() == 0)
+        }
+        let silent = try SilentServer()
+        let program = try BuiltProgram(["check", "127.0.0.1:\(silent.port)"])
+        #expect(await program.status() == 1)
+    }
+}

@@ -48,12 +48,13 @@ package enum WatchLoop {
         guard let signals = Signals([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP]) else { return }
         defer { signals.restore() }
         signal(SIGPIPE, SIG_IGN)
+        let writer = Output(signals)
         if output.isOnce {
-            once(watcher, options, output, signals, environment)
+            once(watcher, options, output, writer, signals, environment)
         } else if Terminal.isOutput, !output.isJSON {
-            full(watcher, output, signals, environment)
+            full(watcher, output, writer, signals, environment)
         } else {
-            stream(watcher, output, signals, environment)
+            stream(watcher, output, writer, signals, environment)
         }
     }
 
@@ -64,33 +65,48 @@ package enum WatchLoop {
         _ watcher: Watcher,
         _ options: WatchOptions,
         _ output: WatchOutput,
+        _ writer: Output,
         _ signals: Signals,
         _ environment: [String: String]
     ) {
         let limit = ContinuousClock.now + .seconds(5)
         while !watcher.hasLookedAround, ContinuousClock.now < limit {
-            if wait(.milliseconds(50), signals, keys: false).signal != nil { return }
+            guard pass(.milliseconds(50), signals) else { return }
         }
         let polls = watcher.view.servers.isEmpty && !options.discovers ? .milliseconds(1_500) : options.interval * 2.5
-        if wait(polls, signals, keys: false).signal != nil { return }
-        Terminal.write(plain(watcher, output, environment))
+        guard pass(polls, signals) else { return }
+        writer.write(plain(watcher, output, environment))
     }
 
     private static func stream(
         _ watcher: Watcher,
         _ output: WatchOutput,
+        _ writer: Output,
         _ signals: Signals,
         _ environment: [String: String]
     ) {
         var isFirst = true
-        while true {
-            let event = wait(pace, signals, keys: false)
-            if let number = event.signal, number != SIGWINCH { return }
+        while pass(pace, signals) {
             guard watcher.hasLookedAround else { continue }
             let text = (isFirst || output.isJSON ? "" : "\n") + plain(watcher, output, environment)
             isFirst = false
-            guard Terminal.write(text) else { return }
+            guard writer.write(text) else { return }
         }
+    }
+
+    /// Lets this time pass, with a stop in it if Ctrl-Z asks for one.
+    ///
+    /// - Returns: false if the program is to end.
+    private static func pass(_ time: Duration, _ signals: Signals) -> Bool {
+        let end = ContinuousClock.now + time
+        while ContinuousClock.now < end {
+            guard let number = wait(ContinuousClock.now.duration(to: end), signals, keys: false).signal else {
+                continue
+            }
+            if number == SIGTSTP { Signals.stopUntilContinued() }
+            if Signals.isEnd(number) { return false }
+        }
+        return true
     }
 
     private static func plain(_ watcher: Watcher, _ output: WatchOutput, _ environment: [String: String]) -> String {
@@ -112,11 +128,12 @@ package enum WatchLoop {
     private static func full(
         _ watcher: Watcher,
         _ output: WatchOutput,
+        _ writer: Output,
         _ signals: Signals,
         _ environment: [String: String]
     ) {
         let theme = Theme(environment: environment, isTerminal: true)
-        let terminal = Terminal(readsKeys: Terminal.isInput)
+        let terminal = Terminal(writer, readsKeys: Terminal.isInput)
         terminal.enter()
         defer { terminal.leave() }
         var screen = WatchScreen(sortKey: output.sortKey)
@@ -134,7 +151,7 @@ package enum WatchLoop {
             frame.offset = screen.offset
             frame.clock = clock
             frame.notes = watcher.notes
-            guard Terminal.write(Terminal.overwriting(frame.lines(size))) else { return }
+            guard writer.write(Terminal.overwriting(frame.lines(size))) else { return }
             let event = wait(ContinuousClock.now.duration(to: due), signals, keys: Terminal.isInput)
             if screen.take(event.keys, rows: size.rows) { return }
             switch event.signal {
