@@ -199,7 +199,7 @@ function showService(scrape) {
 function showDown(servers) {
   const down = servers.filter(({ isUp }) => !isUp);
   byId("down").hidden = down.length === 0;
-  byId("down-commands").textContent = down.map(({ url }) => `genai-agent check ${url}`).join("\n");
+  byId("down-commands").textContent = down.map(({ address }) => `genai-agent check ${address}`).join("\n");
 }
 
 let scrapes = 0;
