@@ -169,8 +169,16 @@ function gpuRow(gpu) {
     usageCell("Memory", memory, gpu.memory, gpu.memoryShare, color.color),
     cell("Temperature", isKnown(gpu.temperature) ? `${fixed(gpu.temperature, 0)} °C` : dash, gpu.temperature),
     cell("Power", isKnown(gpu.power) ? `${fixed(gpu.power, 0)} W` : dash, gpu.power),
+let timer = null;
+let polls = 0;
+
   ]);
+  clearTimeout(timer);
+  polls += 1;
+  const number = polls;
 }
+  // One that was begun meanwhile goes on in its place.
+  if (number !== polls) return;
 
 const title = document.title;
 const statusTexts = {
@@ -253,11 +261,9 @@ async function poll() {
   else showGap();
 }
 
-let timer = null;
 byId("token").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("token", byId("token-text").value.trim());
-  clearTimeout(timer);
   poll();
 });
 poll();
