@@ -7,6 +7,7 @@ import HummingbirdCore
 import LivePage
 import Logging
 import NIOCore
+import NIOPosix
 
 typealias AgentServer = Application<RouterResponder<BasicRequestContext>>
 
@@ -59,6 +60,7 @@ extension AgentServer {
             onServerRunning: { channel in
                 onListening(ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port))
             },
+            eventLoopGroupProvider: .shared(eventLoops),
             logger: logger
         )
     }
@@ -75,6 +77,10 @@ extension AgentServer {
         )
     }
 }
+
+/// One thread serves everybody: a scrape takes milliseconds. NIO's own group has one for each processor, and machines with
+/// GPUs have many.
+private let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
 /// What clients may take.
 struct ClientLimits: Sendable {
