@@ -106,7 +106,7 @@ struct AgentTests {
     @Test("the page's files are there, whole, may load nothing from elsewhere, and need no token")
     func page() async throws {
         try await withAgent(AgentOptions(), environment: ["AGENT_TOKEN": "s3cret"]) { _, port in
-            #expect(Set(PageFile.all.map(\.path)).count == PageFile.all.count && PageFile.all.count == 8)
+            #expect(Set(PageFile.all.map(\.path)).count == PageFile.all.count && PageFile.all.count == 9)
             for file in PageFile.all {
                 let answer = try await get(file.path, port: port)
                 #expect(answer.status == 200 && answer.headers["content-type"] == file.contentType)

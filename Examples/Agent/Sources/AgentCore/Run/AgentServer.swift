@@ -40,7 +40,7 @@ extension AgentServer {
                 refusal.headers[.wwwAuthenticate] = "Bearer realm=\"genai-agent\""
                 return refusal
             }
-            let format = MetricsFormat(accept: request.headers[values: .accept].joined(separator: ","))
+            let format = MetricsFormat(request)
             let text = format == .openMetrics ? instrumentation.openMetricsText() : instrumentation.prometheusText()
             return Self.text(text, type: format.contentType)
         }
