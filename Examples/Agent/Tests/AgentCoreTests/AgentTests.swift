@@ -167,6 +167,7 @@ struct AgentTests {
             let stuck = try LoopbackConnection(port: port)
             try await onThread { stuck.askWithoutReading("/chart.js") }
             #expect(try await get("/healthz", port: port).status == 200)
+            withExtendedLifetime(stuck) {}
         }
     }
 
@@ -186,7 +187,7 @@ struct AgentTests {
             #expect(await program.status() == 0)
             #expect(start.duration(to: .now) < .seconds(10))
             #expect(!collector.posted.isEmpty)
-            withExtendedLifetime(idle) {}
+            withExtendedLifetime((idle, stuck)) {}
         }
     }
 
