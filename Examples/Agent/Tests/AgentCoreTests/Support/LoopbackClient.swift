@@ -71,19 +71,34 @@ final class LoopbackConnection: Sendable {
 
     func send(_ text: String) throws {
         let bytes = Array(text.utf8)
-        #if canImport(Darwin)
-        let count = Foundation.send(descriptor, bytes, bytes.count, 0)
-        #else
-        let count = Foundation.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-        #endif
-        guard count == bytes.count else { throw Failure(what: "send") }
+        guard send(bytes[...]) == bytes.count else { throw Failure(what: "send") }
     }
 
-    /// Asks for a page again and again, and reads no answer, until no more fits on the way.
+    /// How much of it could be sent.
+    private func send(_ bytes: ArraySlice<UInt8>) -> Int {
+        bytes.withUnsafeBytes { bytes in
+            #if canImport(Darwin)
+            Foundation.send(descriptor, bytes.baseAddress, bytes.count, 0)
+            #else
+            Foundation.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+            #endif
+        }
+    }
+
+    /// Asks for a page again and again, and reads no answer, until nothing more fits on the way for a second, or the other
+    /// side has closed the connection.
     func askWithoutReading(_ path: String) {
         setLimit(.milliseconds(200))
-        let requests = String(repeating: "GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n", count: 100)
-        while (try? send(requests)) != nil {}
+        let requests = Array(String(repeating: "GET \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n", count: 100).utf8)
+        var rest = requests[...]
+        var attempts = 0
+        while attempts < 5 {
+            let count = send(rest)
+            if count < 0, errno != EAGAIN { break }
+            attempts = count > 0 ? 0 : attempts + 1
+            rest = rest.dropFirst(max(count, 0))
+            if rest.isEmpty { rest = requests[...] }
+        }
         setLimit(.seconds(10))
     }
 
