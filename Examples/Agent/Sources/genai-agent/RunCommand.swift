@@ -35,6 +35,9 @@ struct RunCommand: AsyncParsableCommand {
     var tokenFile: String?
 
     func run() async throws {
+        // Until it means that the file of engines is to be read again, it must not end the program.
+        signal(SIGHUP, SIG_IGN)
+        Self.shareHeap()
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var options = AgentOptions()
         options.listen = listen
@@ -54,6 +57,15 @@ struct RunCommand: AsyncParsableCommand {
             }
         }
         try await agent.run()
+    }
+
+    /// Lets all threads allocate from one heap: glibc gives each its own, and those stay mostly empty, 0.6 MB in all.
+    private static func shareHeap() {
+        #if canImport(Glibc)
+        // M_ARENA_MAX; Swift does not see <malloc.h>.
+        guard let address = dlsym(dlopen(nil, RTLD_LAZY), "mallopt") else { return }
+        _ = unsafeBitCast(address, to: (@convention(c) (Int32, Int32) -> Int32).self)(-8, 1)
+        #endif
     }
 }
 

@@ -1,6 +1,7 @@
 import Foundation
 import GenAIOtel
 import LivePage
+import Logging
 import Testing
 
 @testable import AgentCore
@@ -17,6 +18,7 @@ struct AgentTests {
     private func withAgent(
         _ options: AgentOptions,
         environment: [String: String] = [:],
+        logger: Logger = .silent,
         _ body: (_ agent: Agent, _ port: Int) async throws -> Void
     ) async throws {
         var options = options
@@ -26,7 +28,7 @@ struct AgentTests {
             options,
             environment: Self.quiet.merging(environment) { $1 },
             signals: [],
-            logger: .silent,
+            logger: logger,
             onListening: { continuation.yield($0.port) }
         )
         let running = Task { try await agent.run() }
@@ -79,6 +81,16 @@ struct AgentTests {
         }
     }
 
+    @Test("is ready once everybody has answered who is polled, however often they are named")
+    func readyWithTwins() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, engine in
+            try await withAgent(options(engine, engine)) { agent, port in
+                try await eventually("the first poll") { agent.instrumentation.serverMetrics.readings.count == 1 }
+                #expect(try await get("/readyz", port: port).status == 200)
+            }
+        }
+    }
+
     @Test("with a token, whoever has none reads nothing but that it is alive")
     func token() async throws {
         try await withAgent(AgentOptions(), environment: ["AGENT_TOKEN": "s3cret"]) { _, port in
@@ -94,13 +106,88 @@ struct AgentTests {
     @Test("the page's files are there, whole, may load nothing from elsewhere, and need no token")
     func page() async throws {
         try await withAgent(AgentOptions(), environment: ["AGENT_TOKEN": "s3cret"]) { _, port in
-            #expect(Set(PageFile.all.map(\.path)).count == PageFile.all.count && PageFile.all.count == 8)
+            #expect(Set(PageFile.all.map(\.path)).count == PageFile.all.count && PageFile.all.count == 9)
             for file in PageFile.all {
                 let answer = try await get(file.path, port: port)
                 #expect(answer.status == 200 && answer.headers["content-type"] == file.contentType)
                 #expect(Array(answer.text.utf8) == file.bytes)
                 #expect(answer.headers["content-security-policy"]?.hasPrefix("default-src 'none';") == true)
             }
+        }
+    }
+
+    @Test(
+        "a connection on which nothing moves is closed",
+        arguments: ["", "GET / HT", "GET /healthz HTTP/1.1\r\n\r\n"]
+    )
+    func idle(request: String) async throws {
+        var options = AgentOptions()
+        options.limits.idleTime = .milliseconds(50)
+        try await withAgent(options) { _, port in
+            let connection = try LoopbackConnection(port: port)
+            try await onThread {
+                if !request.isEmpty { try connection.send(request) }
+                while try connection.receive() != nil {}
+            }
+        }
+    }
+
+    @Test("beyond so many connections, the next waits until one is closed")
+    func connections() async throws {
+        var options = AgentOptions()
+        options.limits.connections = 1
+        try await withAgent(options) { _, port in
+            let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            var first: LoopbackConnection? = try LoopbackConnection(port: port)
+            let answer = try await onThread { [first] in
+                try first?.send(request)
+                return try first?.receive()
+            }
+            #expect(answer != nil)
+            let second = try LoopbackConnection(port: port)
+            second.setLimit(.milliseconds(200))
+            await #expect(throws: (any Error).self) {
+                try await onThread {
+                    try second.send(request)
+                    return try second.receive()
+                }
+            }
+            second.setLimit(.seconds(10))
+            first = nil
+            #expect(try await onThread { try second.receive() } != nil)
+        }
+    }
+
+    @Test("a client that does not read its answers does not keep its connection")
+    func unread() async throws {
+        var options = AgentOptions()
+        options.limits.idleTime = .milliseconds(50)
+        options.limits.connections = 1
+        try await withAgent(options) { _, port in
+            let stuck = try LoopbackConnection(port: port)
+            try await onThread { stuck.askWithoutReading("/chart.js") }
+            #expect(try await get("/healthz", port: port).status == 200)
+            withExtendedLifetime(stuck) {}
+        }
+    }
+
+    @Test("SIGTERM waits for no client, and the last values are delivered")
+    func endWithClients() async throws {
+        try await FakeServer.with(["/v1/metrics": .json("{}")]) { collector, collectorPort in
+            let program = try BuiltProgram(
+                ["run", "--listen", "127.0.0.1:0"],
+                environment: Self.quiet.merging(["OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:\(collectorPort)"]
+                ) { $1 }
+            )
+            let port = try await program.port()
+            let (idle, stuck) = (try LoopbackConnection(port: port), try LoopbackConnection(port: port))
+            try await onThread { stuck.askWithoutReading("/chart.js") }
+            let start = ContinuousClock.now
+            program.send(SIGTERM)
+            #expect(await program.status() == 0)
+            #expect(start.duration(to: .now) < .seconds(10))
+            #expect(!collector.posted.isEmpty)
+            withExtendedLifetime((idle, stuck)) {}
         }
     }
 
@@ -147,6 +234,23 @@ struct AgentTests {
         }
     }
 
+    @Test("what a file has that is no URL is logged at the start, and shown by watch")
+    func problemsAtStart() async throws {
+        let path = NSTemporaryDirectory() + "targets-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data("127.0.0.1:1\nftp://b\n".utf8).write(to: URL(fileURLWithPath: path))
+        let lines = Locked<[String]>([])
+        var options = AgentOptions()
+        options.targetsFile = path
+        try await withAgent(options, logger: .recording(lines)) { _, _ in
+            #expect(lines.withLock { $0 }.contains { $0.contains("File of targets: Line 2 is no http or https URL") })
+        }
+        var watched = WatchOptions()
+        watched.targetsFile = path
+        let view = try Watcher(watched, environment: Self.quiet).view
+        #expect(view.problems.map { $0.contains("Line 2") } == [true])
+    }
+
     @Test("SIGHUP reads the file again; SIGTERM delivers the last values and ends with 0")
     func signals() async throws {
         let path = NSTemporaryDirectory() + "targets-\(UUID().uuidString)"
@@ -185,6 +289,23 @@ struct AgentTests {
             }
             for _ in 0..<3 { await targets.lookAround([]) }
             #expect(changes.withLock { $0 } == [[port]])
+        }
+    }
+
+    @Test("a found engine gets the token once it is named, and loses it once it is not")
+    func tokenOfFound() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, port in
+            let changes = Locked<[[String?]]>([])
+            let targets = Targets(
+                try TargetList([], targetsFile: nil, environment: ["GENAI_SERVER_METRICS_TOKEN": "t0ken"]),
+                candidates: [Candidate(port: port, names: "x")]
+            ) { new in
+                changes.withLock { $0.append(new.map(\.bearerToken)) }
+            }
+            await targets.lookAround([])
+            targets.read(try TargetFile("http://localhost:\(port)"))
+            targets.read(try TargetFile(""))
+            #expect(changes.withLock { $0 } == [[nil], ["t0ken"], [nil]])
         }
     }
 

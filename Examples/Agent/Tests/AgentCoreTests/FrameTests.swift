@@ -208,6 +208,17 @@ struct FrameTests {
         #expect(self.text(frame).contains("H100") && self.text(frame).contains("No server to see here yet"))
     }
 
+    @Test("what could not be done stands below, whether there is something to see or not")
+    func problems() {
+        var frame = Frame(Self.view, theme: plain)
+        frame.view.problems = ["File of targets: Line 2 is no URL"]
+        #expect(text(frame).contains("\n\n  File of targets: Line 2 is no URL"))
+        frame.view.servers = []
+        frame.view.gpus = []
+        frame.notes = ["nothing"]
+        #expect(text(frame).contains("nothing\n\n  File of targets: Line 2 is no URL"))
+    }
+
     @Test("a frame overwrites the former one, line by line, without wiping the screen")
     func overwriting() {
         #expect(Terminal.overwriting(["a", "b"]) == "\u{1B}[Ha\u{1B}[K\r\nb\u{1B}[K\u{1B}[J")

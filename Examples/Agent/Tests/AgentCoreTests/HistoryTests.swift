@@ -54,7 +54,23 @@ struct HistoryTests {
     func bounded() {
         #expect(history((0...500).map { $0 < 400 ? $0 * 7 : 2_800 }).rates(\.outputTokens, parts: 1) == [0])
         let quick = history((0...100_000).map { $0 }, every: 0.01)
-        #expect(quick.rate(\.outputTokens, over: 1) == 100)
+        #expect(quick.rate(\.outputTokens, over: 1).map { $0.rounded() } == 100)
+        #expect(quick.samples.count < 130)
+    }
+
+    @Test("readings in between leave their most requests behind")
+    func quickPeak() {
+        var history = History()
+        for (index, running) in [1, 1, 9, 1].enumerated() {
+            history.record(ModelReading(model: "m", requestsRunning: running), at: Double(index) * 0.1)
+        }
+        #expect(history.peakRequests == 9 && history.samples.count == 2)
+    }
+
+    @Test("histograms of more buckets than engines have are not kept")
+    func manyBuckets() {
+        let reading = history([[UInt64](repeating: 1, count: 1_001)], bounds: (0..<1_000).map(Double.init))
+        #expect(reading.samples.map { $0.timeToFirstToken == nil } == [true])
     }
 
     private func history(_ buckets: [[UInt64]], bounds: [Double] = [0.1, 1, 10], every seconds: Double = 1) -> History {

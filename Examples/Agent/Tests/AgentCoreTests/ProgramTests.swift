@@ -57,6 +57,52 @@ struct ProgramTests {
         }
     }
 
+    #if os(Linux)
+    @Test("Ctrl-Z stops a stream of lines until the program goes on")
+    func suspendedStream() async throws {
+        try await FakeServer.with(["/metrics": .vLLM()]) { _, port in
+            let program = try BuiltProgram(arguments(port, "--json"), environment: quiet)
+            try await eventually("a look") { program.text.contains("vllm") }
+            program.send(SIGTSTP)
+            try await eventually("it is stopped") { program.isStopped }
+            let length = program.text.count
+            program.send(SIGCONT)
+            try await eventually("further looks") { program.text.count > length }
+            program.send(SIGINT)
+            #expect(await program.status() == 0)
+        }
+    }
+    #endif
+
+    @Test("signals end it while nobody reads its output", .timeLimit(.minutes(1)))
+    func unreadPipe() async throws {
+        let page = (0..<200).map { FakeServer.Answer.vLLM(model: "model-\($0)").text }.joined()
+        try await FakeServer.with(["/metrics": .init(text: page)]) { _, port in
+            let pipe = Pipe()
+            let program = try BuiltProgram(arguments(port, "--json"), environment: quiet, output: pipe)
+            try await eventually("the pipe is full") {
+                var count: Int32 = 0
+                _ = ioctl(pipe.fileHandleForReading.fileDescriptor, UInt(FIONREAD), &count)
+                return count > 60_000
+            }
+            program.send(SIGTERM)
+            #expect(await program.status() == 0)
+        }
+    }
+
+    @Test("signals end it while its terminal is stopped", .timeLimit(.minutes(1)), arguments: [SIGINT, SIGTERM])
+    func stoppedTerminal(signal: Int32) async throws {
+        try await FakeServer.with(["/metrics": .vLLM(model: "llama")]) { _, port in
+            let terminal = try PseudoTerminal(columns: 80, rows: 24)
+            let program = try BuiltProgram(arguments(port), environment: quiet, terminal: terminal)
+            try await eventually("a frame with the model") { terminal.text.contains("llama") }
+            terminal.stopOutput()
+            program.send(signal)
+            #expect(await program.status() == 0)
+            #expect(terminal.isCooked)
+        }
+    }
+
     @Test("on a terminal: a screen of its own, given back at the end", arguments: ["q", "SIGINT", "SIGTERM", "SIGHUP"])
     func screen(end: String) async throws {
         try await FakeServer.with(["/metrics": .vLLM(model: "llama")]) { _, port in
@@ -125,6 +171,28 @@ struct ProgramTests {
     func usage(arguments: [String]) async throws {
         let program = try BuiltProgram(arguments, environment: ["AGENT_TOKEN": ""])
         #expect(await program.status() == 64)
+    }
+
+    @Test("a SIGHUP that comes before anybody can obey it ends nothing")
+    func earlyHangup() async throws {
+        let path = NSTemporaryDirectory() + "targets-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        #expect(mkfifo(path, 0o600) == 0)
+        let program = try BuiltProgram(
+            ["run", "--listen", "127.0.0.1:0", "--targets-file", path],
+            environment: quiet.merging(["GENAI_LOG_LEVEL": "error"]) { $1 }
+        )
+        // It opens the file, and waits there for somebody who writes into it.
+        var writer: Int32 = -1
+        try await eventually("it reads its file of engines") {
+            writer = open(path, O_WRONLY | O_NONBLOCK)
+            return writer >= 0
+        }
+        program.send(SIGHUP)
+        close(writer)
+        _ = try await program.port()
+        program.send(SIGTERM)
+        #expect(await program.status() == 0)
     }
 
     @Test("check ends with 1 if nothing can be read")

@@ -1,5 +1,6 @@
 import Foundation
 import GenAIOtel
+import LivePage
 import Testing
 
 @testable import AgentCore

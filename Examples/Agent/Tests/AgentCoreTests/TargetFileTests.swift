@@ -63,9 +63,28 @@ struct TargetFileTests {
 
     @Test(
         "JSON that is not that of file_sd is an error, and no empty list",
-        arguments: ["[", "[1]", #"[{"target": "a"}]"#]
+        arguments: ["[", "[1]", #"[{"target": "a"}]"#, #"{"targets": ["a:1"]}"#, "\u{FEFF} {}"]
     )
     func brokenJSON(text: String) { #expect(throws: TargetFile.Unreadable.self) { try TargetFile(text) } }
+
+    @Test(
+        "a file with nothing in it that can be used is an error, and no empty list",
+        arguments: [#""targets": ["a:1"]"#, "<html>\n</html>", #"[{"targets": ["ftp://a"]}]"#, "\u{0}\u{0}"]
+    )
+    func nothingUsable(text: String) { #expect(throws: TargetFile.Unreadable.self) { try TargetFile(text) } }
+
+    @Test("a byte-order mark is nothing", arguments: ["a:1", #"[{"targets": ["a:1"]}]"#])
+    func byteOrderMark(text: String) throws {
+        let file = try TargetFile("\u{FEFF}" + text)
+        #expect(file.entries.map(\.url).allSatisfy { $0.hasSuffix("a:1") } && file.entries.count == 1)
+        #expect(file.problems.isEmpty)
+    }
+
+    @Test("a long file of something else gets few words")
+    func manyProblems() throws {
+        let file = try TargetFile("a:1\n" + String(repeating: "ftp://b\n", count: 10_000))
+        #expect(file.entries.count == 1 && file.problems.count == 20)
+    }
 
     @Test("a file that is not there is an error")
     func missing() { #expect(throws: TargetFile.Unreadable.self) { try TargetFile(contentsOf: "/nowhere/targets") } }
@@ -106,15 +125,44 @@ struct TargetListTests {
 
     @Test(
         "a place that is named in any way is not looked at",
-        arguments: ["localhost", "127.0.0.1", "[::1]", "0.0.0.0"]
+        arguments: [
+            "localhost", "127.0.0.1", "[::1]", "0.0.0.0", "gpu-7", "GPU-7.example.com", "10.0.0.7", "[fd00:0::7]",
+            "[fe80::7%25eth0]",
+        ]
     )
     func candidates(host: String) throws {
+        let machine: @Sendable () -> ThisMachine = {
+            ThisMachine(name: "gpu-7.example.com", addresses: ["10.0.0.7", "fd00::7", "fe80::7"])
+        }
         let all = try TargetList([], targetsFile: nil, environment: [:]).open(Candidate.engines).map(\.port)
-        let list = try TargetList(["http://\(host):8000"], targetsFile: nil, environment: [:])
+        var list = try TargetList(["http://\(host):8000"], targetsFile: nil, environment: [:])
+        list.machine = machine
         #expect(all.contains(8000) && all.contains(8080) && all.contains(30000))
         #expect(list.open(Candidate.engines).map(\.port) == all.filter { $0 != 8000 })
-        let other = try TargetList(["http://gpu-1:8000"], targetsFile: nil, environment: [:])
-        #expect(other.open(Candidate.engines).map(\.port) == all)
+        list.finishRound(new: [8000]) { _ in true }
+        #expect(list.targets.count == 1, "found before it was named")
+        for other in ["gpu-1", "gpu-7.example.org", "10.0.0.8", "[fd00::8]"] {
+            var list = try TargetList(["http://\(other):8000"], targetsFile: nil, environment: [:])
+            list.machine = machine
+            #expect(list.open(Candidate.engines).map(\.port) == all)
+        }
+    }
+
+    @Test("this machine answers to its own name and addresses")
+    func thisMachine() throws {
+        let machine = ThisMachine.current
+        #expect(machine.isMeant(by: machine.name) && machine.addresses.contains("127.0.0.1"))
+        #expect(!machine.isMeant(by: "192.0.2.1") && !machine.isMeant(by: "a-name-of-nobody.example.com"))
+        #expect(!ThisMachine(name: "", addresses: []).isMeant(by: "x"))
+    }
+
+    @Test("engines that are polled once count once")
+    func places() throws {
+        func count(_ urls: String...) throws -> Int {
+            try Set(TargetList(urls, targetsFile: nil, environment: [:]).targets.map(\.place)).count
+        }
+        #expect(try count("a:1", "http://a:1", "http://a:1/", "http://me:pw@a:1/metrics", "http://a:1?x=y") == 1)
+        #expect(try count("http://a", "https://a", "http://a:1", "http://b", "http://a/x", "http://a?model=m") == 6)
     }
 
     @Test("what was found is polled until it has been down for an hour, and once it is named, once")

@@ -33,6 +33,20 @@ struct TerminalTextTests {
         for columns in 1...12 { #expect(TerminalText.width(TerminalText.fit("a模b型c🦙def", columns)) == columns) }
     }
 
+    @Test("a sign has no more marks than languages have")
+    func marks() {
+        let tower = "a" + String(repeating: "\u{301}", count: 1_000)
+        let shown = TerminalText.harmless("\(tower)b\u{5B8}\u{5BC}")
+        #expect(Array(shown.unicodeScalars) == Array("a\u{301}\u{301}\u{301}\u{301}b\u{5B8}\u{5BC}".unicodeScalars))
+    }
+
+    @Test("cut between signs")
+    func cut() {
+        #expect(TerminalText.cut("abcdef", bytes: 6) == "abcdef" && TerminalText.cut("abcdef", bytes: 4) == "abcd")
+        #expect(TerminalText.cut("a模型", bytes: 6) == "a模" && TerminalText.cut("👨‍👩‍👧a", bytes: 8) == "")
+        #expect(TerminalText.cut("e\u{301}e\u{301}", bytes: 5) == "e\u{301}")
+    }
+
     @Test("broken at blanks")
     func wrap() {
         #expect(TerminalText.wrap("one two three", 7) == ["one two", "three"])

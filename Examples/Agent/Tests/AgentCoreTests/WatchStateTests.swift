@@ -68,6 +68,25 @@ struct WatchStateTests {
         #expect(state.view.servers.isEmpty)
     }
 
+    @Test("a server that lists ever other models, under long names, takes no more room")
+    func manyModels() throws {
+        var state = WatchState()
+        for poll in 0..<3 {
+            let models = (0..<1_000).map { index in
+                ModelReading(model: "\(poll)-\(index)-" + String(repeating: "é", count: 10_000), requestsRunning: 1)
+            }
+            state.record(ServerReading(server: server, models: models), at: Double(poll))
+        }
+        let seen = try #require(state.view.servers.first)
+        #expect(seen.models.count == WatchState.modelLimit && seen.furtherModels == 1_000 - WatchState.modelLimit)
+        #expect(seen.models.allSatisfy { ($0.model?.utf8.count ?? 0) <= 256 && $0.model?.hasPrefix("2-") == true })
+        #expect(state.readings.allSatisfy { $0.models.count == WatchState.modelLimit })
+        var frame = Frame(state.view, theme: Theme(hasColors: false, isUnicode: true))
+        frame.isInteractive = false
+        let lines = frame.lines(Frame.Size(columns: 80, rows: 24))
+        #expect(lines.contains { $0.hasPrefix("  872 further models") })
+    }
+
     @Test("GPUs come and go")
     func gpus() {
         var state = WatchState()

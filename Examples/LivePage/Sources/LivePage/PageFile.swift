@@ -31,11 +31,12 @@ public struct PageFile: Sendable {
         PageFile(path: "/\(name)", contentType: "text/css; charset=utf-8", bytes: bytes)
     }
 
-    /// The look, the icon, the charts, and what reads Prometheus' text.
+    /// The look, the icon, the charts, what reads Prometheus' text and what shows figures.
     public static let shared = [
         style("page.css", PackageResources.page_css),
         script("prometheus.js", PackageResources.prometheus_js),
         script("chart.js", PackageResources.chart_js),
+        script("show.js", PackageResources.show_js),
         PageFile(path: "/icon.svg", contentType: "image/svg+xml", bytes: PackageResources.icon_svg),
     ]
 }

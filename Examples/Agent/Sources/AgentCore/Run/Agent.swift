@@ -16,6 +16,8 @@ package struct Agent: Sendable {
 
     /// How long polls may take to answer before the agent counts as ready without them.
     private static let readyLimit: Duration = .seconds(5)
+    /// How long answers may take to be read once the agent is to end.
+    private static let drainLimit: Duration = .seconds(2)
 
     /// Starts polling and exporting; serves when it is run.
     ///
@@ -32,6 +34,7 @@ package struct Agent: Sendable {
     ) throws {
         let token = try options.token(environment)
         let list = try TargetList(options.engines, targetsFile: options.targetsFile, environment: environment)
+        for problem in list.problems { logger.warning("\(problem)") }
         var configuration = GenAIConfiguration(agentEnvironment: environment, logger: logger)
         configuration.engines = list.targets
         let instrumentation = instrument(configuration)
@@ -39,13 +42,14 @@ package struct Agent: Sendable {
         let targets = Targets(list, onChange: instrumentation.setEngines)
         // An Ollama that nobody named is silent until it answers.
         let hasOllama = configuration.ollama != nil && NamedOllama.isIn(environment)
-        let expected = list.targets.count + (hasOllama ? 1 : 0)
+        let expected = Set(list.targets.map(\.place)).count + (hasOllama ? 1 : 0)
         let start = ContinuousClock.now
         let server = AgentServer(
             options.listen,
             token: token,
             instrumentation: instrumentation,
             isReady: { metrics.readings.count >= expected || start.duration(to: .now) > Self.readyLimit },
+            limits: options.limits,
             logger: logger,
             onListening: onListening
         )
@@ -54,8 +58,12 @@ package struct Agent: Sendable {
         if options.discovers {
             parts.append(DiscoveryService(targets: targets, readings: { metrics.readings }))
         }
-        // Ended in the reverse of their order: the last values are those after everything else has ended.
-        parts.append(server)
+        // Last, because services are ended in the reverse of their order: the last values are those after everything else has
+        // ended. In a group of its own: a client that does not read its answer must not use
+        // up the time of the last export.
+        var serving = ServiceGroupConfiguration(services: [server], logger: logger)
+        serving.maximumGracefulShutdownDuration = Self.drainLimit
+        parts.append(ServiceGroup(configuration: serving))
         var group = ServiceGroupConfiguration(
             services: parts.map {
                 .init(

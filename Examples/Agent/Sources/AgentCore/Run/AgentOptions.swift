@@ -11,6 +11,7 @@ package struct AgentOptions: Sendable {
     /// Whether to look for engines on this machine.
     package var discovers = false
     package var tokenFile: String?
+    var limits = ClientLimits()
 
     package init() {}
 

@@ -3,8 +3,11 @@
 import Foundation
 import GenAIOtel
 import Hummingbird
+import HummingbirdCore
 import LivePage
 import Logging
+import NIOCore
+import NIOPosix
 
 typealias AgentServer = Application<RouterResponder<BasicRequestContext>>
 
@@ -14,12 +17,14 @@ extension AgentServer {
     /// - Parameters:
     ///   - token: what whoever reads the metrics has to show; nil for nothing.
     ///   - isReady: whether what is polled has answered, or had its time to.
+    ///   - limits: what clients may take.
     ///   - onListening: told the address once connections are accepted.
     init(
         _ address: ListenAddress,
         token: BearerToken?,
         instrumentation: GenAIInstrumentation,
         isReady: @escaping @Sendable () -> Bool,
+        limits: ClientLimits,
         logger: Logger,
         onListening: @escaping @Sendable (_ address: ListenAddress) -> Void
     ) {
@@ -35,7 +40,7 @@ extension AgentServer {
                 refusal.headers[.wwwAuthenticate] = "Bearer realm=\"genai-agent\""
                 return refusal
             }
-            let format = MetricsFormat(accept: request.headers[values: .accept].joined(separator: ","))
+            let format = MetricsFormat(request)
             let text = format == .openMetrics ? instrumentation.openMetricsText() : instrumentation.prometheusText()
             return Self.text(text, type: format.contentType)
         }
@@ -43,10 +48,19 @@ extension AgentServer {
         router.addPage(PageFile.all)
         self.init(
             router: router,
-            configuration: ApplicationConfiguration(address: .hostname(address.host, port: address.port)),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [IdleStateHandler(allTimeout: limits.idleTime), IdleCloser()]
+                )
+            ),
+            configuration: ApplicationConfiguration(
+                address: .hostname(address.host, port: address.port),
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: logger)
+            ),
             onServerRunning: { channel in
                 onListening(ListenAddress(host: address.host, port: channel.localAddress?.port ?? address.port))
             },
+            eventLoopGroupProvider: .shared(eventLoops),
             logger: logger
         )
     }
@@ -61,5 +75,30 @@ extension AgentServer {
             headers: [.contentType: type, .cacheControl: "no-store"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text))
         )
+    }
+}
+
+/// One thread serves everybody: a scrape takes milliseconds. NIO's own group has one for each processor, and machines with
+/// GPUs have many.
+private let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+
+/// What clients may take.
+struct ClientLimits: Sendable {
+    /// Time without a byte in either direction. Prometheus keeps its connection from one scrape to the next, mostly a minute.
+    var idleTime: TimeAmount = .seconds(75)
+    /// Those beyond wait until one is closed.
+    var connections = 256
+}
+
+/// Closes a connection on which nothing moves, even one whose client has asked and does not read the answer.
+private final class IdleCloser: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent {
+            context.close(promise: nil)
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
     }
 }

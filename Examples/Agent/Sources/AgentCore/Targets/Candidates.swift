@@ -24,25 +24,3 @@ struct Candidate: Sendable, Hashable {
         Candidate(port: 8002, names: "Triton"),
     ]
 }
-
-/// Hosts that are this machine's own, as they stand in a URL.
-enum Loopback {
-    static func contains(_ host: String) -> Bool {
-        let host = host.lowercased().trimmingCharacters(in: ["[", "]"])
-        if host == "localhost" || host == "::1" || host == "0:0:0:0:0:0:0:1" { return true }
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
-    }
-
-    /// The ports of this machine that targets already name; engines listen on 0.0.0.0 too.
-    static func ports(of targets: [EngineTarget]) -> Set<Int> {
-        Set(
-            targets.compactMap { target in
-                guard let host = target.url.host, contains(host) || host == "0.0.0.0" || host == "::" else {
-                    return nil
-                }
-                return target.url.port ?? (target.url.scheme == "https" ? 443 : 80)
-            }
-        )
-    }
-}

@@ -62,9 +62,10 @@ final class Targets: Sendable {
 }
 
 extension EngineTarget {
-    /// What tells targets of one agent apart.
+    /// What targets of one agent differ in. Holds secrets: it is compared, and never shown.
     fileprivate var key: [String] {
-        [url.absoluteString] + attributes.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
+        [url.absoluteString, bearerToken ?? ""]
+            + attributes.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
     }
 }
 

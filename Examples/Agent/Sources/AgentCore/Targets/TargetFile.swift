@@ -12,8 +12,10 @@ package struct TargetFile: Equatable, Sendable {
     }
 
     package private(set) var entries: [Entry] = []
-    /// One line for each part that is left out; it does not quote the file.
+    /// One line for each part that is left out, twenty at most; none quotes the file.
     package private(set) var problems: [String] = []
+
+    private static let problemLimit = 20
 
     package struct Unreadable: Error, CustomStringConvertible {
         package var description: String
@@ -21,14 +23,24 @@ package struct TargetFile: Equatable, Sendable {
 
     /// Reads the text of a file.
     ///
-    /// - Throws: ``Unreadable`` if it begins as JSON and is none, or is not that of file_sd.
+    /// - Throws: ``Unreadable`` if it begins as JSON and is not that of file_sd, or if nothing in it can be used: a file
+    ///   that was cut off must not end the polling of all its engines.
     package init(_ text: String) throws {
-        if text.first(where: { !$0.isWhitespace }) == "[" {
-            try readJSON(text)
-        } else {
-            readLines(text)
+        // Some editors put a byte-order mark in front.
+        let text = text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text
+        switch text.first(where: { !$0.isWhitespace }) {
+        case "[": try readJSON(text)
+        case "{": throw Self.notFileSD
+        default: readLines(text)
+        }
+        guard problems.isEmpty || !entries.isEmpty else {
+            throw Unreadable(description: "it names no engine, but has something else in it")
         }
     }
+
+    private static let notFileSD = Unreadable(
+        description: "it is not the JSON of file_sd: a list of objects with targets and labels"
+    )
 
     /// Reads a file of 4 MiB at most.
     package init(contentsOf path: String) throws {
@@ -62,7 +74,7 @@ package struct TargetFile: Equatable, Sendable {
             var labels: [String: String]?
         }
         guard let groups = try? JSONDecoder().decode([Group].self, from: Data(text.utf8)) else {
-            throw Unreadable(description: "it is not the JSON of file_sd: a list of objects with targets and labels")
+            throw Self.notFileSD
         }
         for (index, group) in groups.enumerated() {
             let labels = group.labels ?? [:]
@@ -92,8 +104,10 @@ package struct TargetFile: Equatable, Sendable {
         let isUsable = isWhole && EngineSettings(environment: [:]).targets(entry.url).count == 1
         if isUsable {
             entries.append(entry)
-        } else {
+        } else if problems.count < Self.problemLimit - 1 {
             problems.append("\(place) is no http or https URL; it is left out")
+        } else if problems.count < Self.problemLimit {
+            problems.append("\(place) and maybe more are no http or https URLs; they are left out")
         }
     }
 }

@@ -9,8 +9,13 @@ struct TargetList: Sendable {
     /// Named by the environment and the command line.
     let named: [EngineTarget]
     private(set) var ofFile: [EngineTarget] = []
+    /// What of the file is left out, and why.
+    private(set) var problems: [String] = []
     /// Found on this machine, by port, with the number of rounds in a row in which each was down.
     private(set) var found: [Int: Int] = [:]
+
+    /// Asked anew each time: addresses come and go.
+    var machine: @Sendable () -> ThisMachine = { .current }
 
     /// Rounds of a minute that a found engine may be down: after an hour it is forgotten.
     static let patience = 60
@@ -48,19 +53,23 @@ struct TargetList: Sendable {
 
     /// All of them. A found engine that has been named since counts as named.
     var targets: [EngineTarget] {
-        let known = Loopback.ports(of: named + ofFile)
+        guard !found.isEmpty else { return named + ofFile }
+        let known = machine().ports(of: named + ofFile)
         return named + ofFile + found.keys.sorted().filter { !known.contains($0) }.flatMap(target)
     }
 
     /// Those of the places where nobody is polled yet.
     func open(_ candidates: [Candidate]) -> [Candidate] {
-        let known = Loopback.ports(of: named + ofFile).union(found.keys)
+        let known = machine().ports(of: named + ofFile).union(found.keys)
         return candidates.filter { !known.contains($0.port) }
     }
 
     func target(ofPort port: Int) -> [EngineTarget] { settings.found(at: "http://localhost:\(port)") }
 
-    mutating func read(_ file: TargetFile) { ofFile = settings.targets(of: file) }
+    mutating func read(_ file: TargetFile) {
+        ofFile = settings.targets(of: file)
+        problems = file.problems.map { "File of targets: \($0)" }
+    }
 
     /// Takes over what a round has shown.
     ///
@@ -73,6 +82,19 @@ struct TargetList: Sendable {
             found[port] = rounds < Self.patience ? rounds : nil
         }
         for port in new { found[port] = 0 }
+    }
+}
+
+extension EngineTarget {
+    /// What the readings of two engines must differ in; the library polls one of those that have it in common.
+    var place: [String] {
+        let parts = URLComponents(url: url, resolvingAgainstBaseURL: false) ?? URLComponents()
+        let path = parts.percentEncodedPath
+        var attributes = attributes.filter { !$0.value.isEmpty }
+        attributes["model"] = attributes["model"] ?? parts.queryItems?.first { $0.name == "model" }?.value
+        let port = parts.port ?? (parts.scheme == "https" ? 443 : 80)
+        return [parts.host ?? "", String(port), ["", "/"].contains(path) ? "/metrics" : path]
+            + attributes.sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
     }
 }
 

@@ -92,6 +92,11 @@ package struct Frame: Sendable {
     }
 
     private func body(_ columns: Int) -> [String] {
+        let problems = view.problems.flatMap { wrapped("  " + $0, columns) }.map { theme.paint($0, .attention) }
+        return list(columns) + (problems.isEmpty ? [] : [""] + problems)
+    }
+
+    private func list(_ columns: Int) -> [String] {
         if view.servers.isEmpty, view.gpus.isEmpty { return notes.flatMap { wrapped($0, columns) } }
         var lines: [String] = []
         let table = ModelTable(columns: columns, theme: theme)
@@ -100,6 +105,9 @@ package struct Frame: Sendable {
         for server in sorted.servers {
             lines += title(server, columns)
             lines += server.models.map(table.line)
+            if let count = server.furtherModels {
+                lines.append(theme.paint(fit("  \(quantity(count, "further model"))", columns), .faint))
+            }
         }
         if view.servers.isEmpty { lines += notes.flatMap { wrapped($0, columns) } }
         if !view.gpus.isEmpty {

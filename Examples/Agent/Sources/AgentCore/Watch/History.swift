@@ -7,43 +7,52 @@ import GenAIOtel
 ///
 /// Counts that fall are a restart: what is counted since then counts.
 struct History: Sendable {
-    private struct Sample: Sendable {
+    /// What of a reading is needed later: servers may tell much more.
+    struct Sample: Sendable {
         /// In seconds, on any clock that does not go back.
         var time: Double
-        var model: ModelReading
+        /// The most that ran and waited at one time.
+        var requests: Int
+        var inputTokens: Int?
+        var outputTokens: Int?
+        var timeToFirstToken: HistogramReading?
+        var timePerOutputToken: HistogramReading?
     }
 
     /// In seconds.
     static let length = 60.0
-    private static let limit = 600
+    /// In seconds: what is polled faster leaves out readings in between.
+    private static let step = 0.5
+    /// Histograms with more buckets are those of no engine.
+    fileprivate static let bucketLimit = 128
 
     /// Of the last minute, and one before it, so that the whole minute is covered.
-    private var samples: [Sample] = []
+    private(set) var samples: [Sample] = []
 
     mutating func record(_ model: ModelReading, at time: Double) {
-        if let last = samples.last, time <= last.time { samples.removeLast() }
-        samples.append(Sample(time: time, model: model))
-        let isDispensable = { (samples: [Sample]) in
-            samples.count > 2 && (samples[1].time <= time - Self.length || samples.count > Self.limit)
+        var sample = Sample(model, at: time)
+        if let last = samples.last {
+            if time - (samples.dropLast().last?.time ?? -.infinity) < Self.step || time <= last.time {
+                sample.requests = max(sample.requests, last.requests)
+                samples.removeLast()
+            }
+            sample.shareBounds(with: last)
         }
-        while isDispensable(samples) { samples.removeFirst() }
+        samples.append(sample)
+        while samples.count > 2, samples[1].time <= time - Self.length { samples.removeFirst() }
     }
-
-    var newest: ModelReading? { samples.last?.model }
 
     /// The most requests that ran and waited at one time.
-    var peakRequests: Int {
-        samples.map { ($0.model.requestsRunning ?? 0).clampedSum($0.model.requestsWaiting ?? 0) }.max() ?? 0
-    }
+    var peakRequests: Int { samples.map(\.requests).max() ?? 0 }
 
     /// What was counted per second over the last seconds; nil with fewer than two readings.
-    func rate(_ count: KeyPath<ModelReading, Int?>, over seconds: Double = 10) -> Double? {
+    func rate(_ count: KeyPath<Sample, Int?>, over seconds: Double = 10) -> Double? {
         guard let end = samples.last?.time else { return nil }
         return rate(growth(count), from: end - seconds, to: end)
     }
 
     /// The rate in each part of the last minute, oldest first; nil where nobody looked.
-    func rates(_ count: KeyPath<ModelReading, Int?>, parts: Int) -> [Double?] {
+    func rates(_ count: KeyPath<Sample, Int?>, parts: Int) -> [Double?] {
         guard let end = samples.last?.time, parts > 0 else { return [] }
         let growth = growth(count)
         let length = Self.length / Double(parts)
@@ -54,8 +63,8 @@ struct History: Sendable {
     }
 
     /// The value below which this share of the last minute's values lies, in seconds; nil if there were none.
-    func quantile(_ share: Double, _ histogram: KeyPath<ModelReading, HistogramReading?>) -> Double? {
-        let readings = samples.compactMap { $0.model[keyPath: histogram] }
+    func quantile(_ share: Double, _ histogram: KeyPath<Sample, HistogramReading?>) -> Double? {
+        let readings = samples.compactMap { $0[keyPath: histogram] }
         guard let newest = readings.last, newest.bucketCounts.count == newest.bounds.count + 1 else { return nil }
         var counts = [UInt64](repeating: 0, count: newest.bucketCounts.count)
         for (former, next) in zip(readings, readings.dropFirst()) where next.bounds == newest.bounds {
@@ -91,9 +100,9 @@ struct History: Sendable {
         var start, end, amount: Double
     }
 
-    private func growth(_ count: KeyPath<ModelReading, Int?>) -> [Growth] {
+    private func growth(_ count: KeyPath<Sample, Int?>) -> [Growth] {
         zip(samples, samples.dropFirst()).compactMap { former, next in
-            guard let before = former.model[keyPath: count], let after = next.model[keyPath: count] else { return nil }
+            guard let before = former[keyPath: count], let after = next[keyPath: count] else { return nil }
             let amount = after >= before ? Double(after) - Double(before) : Double(after)
             return Growth(start: former.time, end: next.time, amount: amount)
         }
@@ -110,5 +119,30 @@ struct History: Sendable {
             seconds += overlap
         }
         return seconds > 0 ? amount / seconds : nil
+    }
+}
+
+extension History.Sample {
+    fileprivate init(_ model: ModelReading, at time: Double) {
+        self.time = time
+        requests = (model.requestsRunning ?? 0).clampedSum(model.requestsWaiting ?? 0)
+        inputTokens = model.inputTokens
+        outputTokens = model.outputTokens
+        timeToFirstToken = model.timeToFirstToken.flatMap(Self.kept)
+        timePerOutputToken = model.timePerOutputToken.flatMap(Self.kept)
+    }
+
+    private static func kept(_ histogram: HistogramReading) -> HistogramReading? {
+        histogram.bucketCounts.count <= History.bucketLimit ? histogram : nil
+    }
+
+    /// Bounds mostly stay the same, and need not be kept once for each sample.
+    fileprivate mutating func shareBounds(with former: History.Sample) {
+        for histogram in [\History.Sample.timeToFirstToken, \.timePerOutputToken] {
+            guard let bounds = former[keyPath: histogram]?.bounds, self[keyPath: histogram]?.bounds == bounds else {
+                continue
+            }
+            self[keyPath: histogram]?.bounds = bounds
+        }
     }
 }

@@ -4,6 +4,8 @@
 package struct MachineView: Codable, Equatable, Sendable {
     package var servers: [Server] = []
     package var gpus: [GPU] = []
+    /// What of the user's wishes could not be fulfilled.
+    package var problems: [String] = []
 
     /// One polled server.
     package struct Server: Codable, Equatable, Sendable {
@@ -27,6 +29,8 @@ package struct MachineView: Codable, Equatable, Sendable {
         /// Why it is down.
         package var problem: String?
         package var models: [Model] = []
+        /// How many models it has besides, if that is more than is shown.
+        package var furtherModels: Int?
     }
 
     /// One model of a server.

@@ -8,6 +8,8 @@ final class Signals {
     /// The descriptor that becomes readable when a signal has come.
     let descriptor: Int32
     private let caught: [Int32]
+    /// Those that were taken from the pipe, each once.
+    private var waiting: [Int32] = []
 
     private static let writer = Atomic<Int32>(-1)
 
@@ -45,7 +47,20 @@ final class Signals {
     }
 
     /// The next signal that has come.
-    func next() -> Int32? {
+    func next() -> Int32? { waiting.isEmpty ? nextOfPipe() : waiting.removeFirst() }
+
+    /// Whether one has come that ends the program. They all stay for ``next()``.
+    func hasEnd() -> Bool {
+        while let number = nextOfPipe() {
+            if !waiting.contains(number) { waiting.append(number) }
+        }
+        return waiting.contains(where: Self.isEnd)
+    }
+
+    /// Whether it is neither about the window nor about stopping for a while.
+    static func isEnd(_ number: Int32) -> Bool { number != SIGWINCH && number != SIGTSTP }
+
+    private func nextOfPipe() -> Int32? {
         var byte: UInt8 = 0
         return read(descriptor, &byte, 1) == 1 ? Int32(byte) : nil
     }

@@ -6,9 +6,13 @@ import Foundation
 final class Terminal {
     private var former: termios?
     private let readsKeys: Bool
+    private let output: Output
 
     /// - Parameter readsKeys: whether keys come one by one, unseen.
-    init(readsKeys: Bool) { self.readsKeys = readsKeys }
+    init(_ output: Output, readsKeys: Bool) {
+        self.output = output
+        self.readsKeys = readsKeys
+    }
 
     static var isOutput: Bool { isatty(STDOUT_FILENO) == 1 }
     static var isInput: Bool { isatty(STDIN_FILENO) == 1 }
@@ -31,11 +35,12 @@ final class Terminal {
                 tcsetattr(STDIN_FILENO, TCSANOW, &settings)
             }
         }
-        Self.write(Self.begin)
+        output.write(Self.begin)
     }
 
     func leave() {
-        Self.write(Self.end)
+        // One that is stopped can't be given back.
+        output.write(Self.end, patience: 100)
         if var former { tcsetattr(STDIN_FILENO, TCSANOW, &former) }
         former = nil
     }
@@ -47,25 +52,5 @@ final class Terminal {
     /// A frame over the former one, which is not wiped first: that would flicker.
     static func overwriting(_ lines: [String]) -> String {
         "\u{1B}[H" + lines.map { $0 + "\u{1B}[K" }.joined(separator: "\r\n") + "\u{1B}[J"
-    }
-
-    /// Writes all of it, in one call where the system takes it.
-    ///
-    /// - Returns: false if nobody is there to read it any more.
-    @discardableResult
-    static func write(_ text: String) -> Bool {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Foundation.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if count > 0 {
-                bytes = bytes.dropFirst(count)
-            } else if errno == EAGAIN {
-                var wait = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
-                _ = poll(&wait, 1, 1_000)
-            } else if errno != EINTR {
-                return false
-            }
-        }
-        return true
     }
 }

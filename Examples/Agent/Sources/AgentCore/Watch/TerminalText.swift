@@ -2,12 +2,31 @@
 
 /// Names come from the network. Nothing of them may move the cursor, colour the screen or turn the direction of writing.
 enum TerminalText {
-    /// The text with everything that is not shown as a sign of its own replaced.
+    /// The text with everything that is not shown as a sign of its own replaced. Of the marks above and below a sign only
+    /// those stay that any language has: more of them reach into other lines.
     static func harmless(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: isHarmful) else { return text }
+        guard !text.utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) else { return text }
         var result = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars { result.append(isHarmful(scalar) ? "\u{FFFD}" : scalar) }
+        var marks = 0
+        for scalar in text.unicodeScalars {
+            marks = width(scalar) == 0 ? marks + 1 : 0
+            if marks <= markLimit { result.append(isHarmful(scalar) ? "\u{FFFD}" : scalar) }
+        }
         return String(result)
+    }
+
+    private static let markLimit = 4
+
+    /// Cut between two signs, to so many bytes at most.
+    static func cut(_ text: String, bytes: Int) -> String {
+        guard text.utf8.count > bytes else { return text }
+        var rest = bytes
+        return String(
+            text.prefix { character in
+                rest -= character.utf8.count
+                return rest >= 0
+            }
+        )
     }
 
     private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {

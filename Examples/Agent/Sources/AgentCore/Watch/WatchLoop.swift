@@ -14,9 +14,6 @@ package struct WatchOutput: Sendable {
 
 /// `genai-agent watch`.
 package enum WatchLoop {
-    /// Time from one frame to the next.
-    private static let pace: Duration = .seconds(1)
-
     /// Shows what there is until the user, a signal or the end of the output ends it.
     ///
     /// - Throws: ``UsageProblem``.
@@ -29,78 +26,96 @@ package enum WatchLoop {
         // A thread of its own: the loop blocks, and Swift's pool may have a single thread, which looking around needs.
         await withCheckedContinuation { continuation in
             let thread = Thread {
-                show(watcher, options, output, environment)
+                WatchRun(watcher, options, output, environment)?.show()
                 continuation.resume()
             }
             thread.name = "watch"
             thread.start()
         }
     }
+}
 
-    private static func show(
-        _ watcher: Watcher,
-        _ options: WatchOptions,
-        _ output: WatchOutput,
-        _ environment: [String: String]
-    ) {
-        watcher.start()
-        defer { watcher.stop() }
-        guard let signals = Signals([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP]) else { return }
-        defer { signals.restore() }
+/// One run of `watch`, on a thread of its own.
+private struct WatchRun {
+    let watcher: Watcher
+    let options: WatchOptions
+    let output: WatchOutput
+    let environment: [String: String]
+    let signals: Signals
+    let screen: Output
+
+    /// Time from one frame to the next.
+    private static let pace: Duration = .seconds(1)
+
+    /// - Returns: nil if the system has no descriptors left.
+    init?(_ watcher: Watcher, _ options: WatchOptions, _ output: WatchOutput, _ environment: [String: String]) {
+        guard let signals = Signals([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP]) else { return nil }
         signal(SIGPIPE, SIG_IGN)
+        self.watcher = watcher
+        self.options = options
+        self.output = output
+        self.environment = environment
+        self.signals = signals
+        screen = Output(signals)
+    }
+
+    func show() {
+        watcher.start()
         if output.isOnce {
-            once(watcher, options, output, signals, environment)
+            once()
         } else if Terminal.isOutput, !output.isJSON {
-            full(watcher, output, signals, environment)
+            full()
         } else {
-            stream(watcher, output, signals, environment)
+            stream()
         }
+        watcher.stop()
+        signals.restore()
     }
 
     // MARK: Without a screen
 
     /// Rates need two polls: looks around, and waits for them.
-    private static func once(
-        _ watcher: Watcher,
-        _ options: WatchOptions,
-        _ output: WatchOutput,
-        _ signals: Signals,
-        _ environment: [String: String]
-    ) {
+    private func once() {
         let limit = ContinuousClock.now + .seconds(5)
         while !watcher.hasLookedAround, ContinuousClock.now < limit {
-            if wait(.milliseconds(50), signals, keys: false).signal != nil { return }
+            guard pass(.milliseconds(50)) else { return }
         }
         let polls = watcher.view.servers.isEmpty && !options.discovers ? .milliseconds(1_500) : options.interval * 2.5
-        if wait(polls, signals, keys: false).signal != nil { return }
-        Terminal.write(plain(watcher, output, environment))
+        guard pass(polls) else { return }
+        screen.write(plain())
     }
 
-    private static func stream(
-        _ watcher: Watcher,
-        _ output: WatchOutput,
-        _ signals: Signals,
-        _ environment: [String: String]
-    ) {
+    private func stream() {
         var isFirst = true
-        while true {
-            let event = wait(pace, signals, keys: false)
-            if let number = event.signal, number != SIGWINCH { return }
+        while pass(Self.pace) {
             guard watcher.hasLookedAround else { continue }
-            let text = (isFirst || output.isJSON ? "" : "\n") + plain(watcher, output, environment)
+            let text = (isFirst || output.isJSON ? "" : "\n") + plain()
             isFirst = false
-            guard Terminal.write(text) else { return }
+            guard screen.write(text) else { return }
         }
     }
 
-    private static func plain(_ watcher: Watcher, _ output: WatchOutput, _ environment: [String: String]) -> String {
+    /// Lets this time pass, with a stop in it if Ctrl-Z asks for one.
+    ///
+    /// - Returns: false if the program is to end.
+    private func pass(_ time: Duration) -> Bool {
+        let end = ContinuousClock.now + time
+        while ContinuousClock.now < end {
+            guard let number = wait(ContinuousClock.now.duration(to: end), keys: false).signal else { continue }
+            if number == SIGTSTP { Signals.stopUntilContinued() }
+            if Signals.isEnd(number) { return false }
+        }
+        return true
+    }
+
+    private func plain() -> String {
         let view = watcher.view.sorted(by: output.sortKey)
         if output.isJSON { return view.json + "\n" }
         let isTerminal = Terminal.isOutput
         var frame = Frame(view, theme: Theme(environment: environment, isTerminal: isTerminal))
         frame.isInteractive = false
         frame.sortKey = output.sortKey
-        frame.clock = clock
+        frame.clock = Self.clock
         frame.notes = watcher.notes
         let columns = isTerminal ? Terminal.size.columns : Int(environment["COLUMNS"] ?? "") ?? 120
         return frame.lines(Frame.Size(columns: columns, rows: .max / 2)).map(\.withoutTrailingBlanks)
@@ -109,41 +124,35 @@ package enum WatchLoop {
 
     // MARK: With a screen
 
-    private static func full(
-        _ watcher: Watcher,
-        _ output: WatchOutput,
-        _ signals: Signals,
-        _ environment: [String: String]
-    ) {
+    private func full() {
         let theme = Theme(environment: environment, isTerminal: true)
-        let terminal = Terminal(readsKeys: Terminal.isInput)
+        let terminal = Terminal(screen, readsKeys: Terminal.isInput)
         terminal.enter()
         defer { terminal.leave() }
-        var screen = WatchScreen(sortKey: output.sortKey)
+        var state = WatchScreen(sortKey: output.sortKey)
         var view = watcher.view
         var due = ContinuousClock.now
         while true {
             if ContinuousClock.now >= due {
                 view = watcher.view
-                due = max(due + pace, .now)
+                due = max(due + Self.pace, .now)
             }
             let size = Terminal.size
             var frame = Frame(view, theme: theme)
-            frame.sortKey = screen.sortKey
-            screen.offset = min(screen.offset, frame.lastOffset(size))
-            frame.offset = screen.offset
-            frame.clock = clock
+            frame.sortKey = state.sortKey
+            state.offset = min(state.offset, frame.lastOffset(size))
+            frame.offset = state.offset
+            frame.clock = Self.clock
             frame.notes = watcher.notes
-            guard Terminal.write(Terminal.overwriting(frame.lines(size))) else { return }
-            let event = wait(ContinuousClock.now.duration(to: due), signals, keys: Terminal.isInput)
-            if screen.take(event.keys, rows: size.rows) { return }
-            switch event.signal {
-            case nil, SIGWINCH: break
-            case SIGTSTP:
+            guard screen.write(Terminal.overwriting(frame.lines(size))) else { return }
+            let event = wait(ContinuousClock.now.duration(to: due), keys: Terminal.isInput)
+            if state.take(event.keys, rows: size.rows) { return }
+            guard let number = event.signal else { continue }
+            if Signals.isEnd(number) { return }
+            if number == SIGTSTP {
                 terminal.leave()
                 Signals.stopUntilContinued()
                 terminal.enter()
-            default: return
             }
         }
     }
@@ -156,7 +165,7 @@ package enum WatchLoop {
     }
 
     /// Waits for a signal, a key or the end of this time.
-    private static func wait(_ time: Duration, _ signals: Signals, keys: Bool) -> (signal: Int32?, keys: [UInt8]) {
+    private func wait(_ time: Duration, keys: Bool) -> (signal: Int32?, keys: [UInt8]) {
         let milliseconds = Int32(clamping: Int((time / .milliseconds(1)).rounded(.up)))
         var descriptors = [pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)]
         if keys { descriptors.append(pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)) }

@@ -6,19 +6,32 @@ import GenAIOtel
 struct WatchState: Sendable {
     private struct Server: Sendable {
         var reading: ServerReading
+        var furtherModels = 0
         var histories: [String?: History] = [:]
     }
 
     private var servers: [ServerIdentity: Server] = [:]
     private var gpus: [String: GPUReading] = [:]
 
+    /// A server may list any number of models, under names of any length, and others at each poll.
+    static let modelLimit = 128
+    static let nameLimit = 256
+
     /// How many parts of the last minute a model's rates are told for.
     static let parts = 60
 
     /// - Parameter time: in seconds, on any clock that does not go back.
     mutating func record(_ reading: ServerReading, at time: Double) {
+        var reading = reading
+        let models = reading.models.count
+        reading.models = reading.models.prefix(Self.modelLimit).map { model in
+            var model = model
+            model.model = model.model.map { TerminalText.cut($0, bytes: Self.nameLimit) }
+            return model
+        }
         var server = servers[reading.server] ?? Server(reading: reading)
         server.reading = reading
+        server.furtherModels = models - reading.models.count
         // What is down or busy tells nothing of its models: they may be there again.
         if reading.isUp, !reading.isBusy {
             var histories: [String?: History] = [:]
@@ -60,6 +73,7 @@ struct WatchState: Sendable {
             result.models = reading.models.map { model in
                 MachineView.Model(model, server.histories[model.model] ?? History())
             }
+            result.furtherModels = server.furtherModels > 0 ? server.furtherModels : nil
         }
         result.state = Self.state(of: reading)
         return result

@@ -41,6 +41,7 @@ final class Watcher: Sendable {
     private let engines: EngineServerMetricsPoller
     private let ollama: OllamaServerMetricsPoller?
     private let gpus: GPUMetricsPoller?
+    private let problems: [String]
     private let discovers: Bool
     private let rounds = Atomic(0)
     private let discovery = Mutex<Task<Void, Never>?>(nil)
@@ -70,6 +71,7 @@ final class Watcher: Sendable {
         self.engines = engines
         targets = Targets(list) { engines.setTargets(paced($0)) }
         discovers = options.discovers
+        problems = list.problems
         let configuration = GenAIConfiguration(environment: environment)
         let isNamed = NamedOllama.isIn(environment)
         let hasOllama = isNamed || options.discovers
@@ -91,7 +93,11 @@ final class Watcher: Sendable {
         }
     }
 
-    var view: MachineView { board.state.withLock { $0 }.view }
+    var view: MachineView {
+        var view = board.state.withLock { $0 }.view
+        view.problems = problems
+        return view
+    }
 
     /// Whether this machine was looked over at least once.
     var hasLookedAround: Bool { !discovers || rounds.load(ordering: .relaxed) > 0 }

@@ -16,11 +16,14 @@ final class BuiltProgram: Sendable {
         return (tests?.deletingLastPathComponent() ?? Bundle.main.bundleURL).appending(path: "genai-agent")
     }
 
-    /// - Parameter terminal: what it has in place of pipes.
+    /// - Parameters:
+    ///   - terminal: what it has in place of pipes.
+    ///   - output: a pipe for its output that is left to the test.
     init(
         _ arguments: [String],
         environment: [String: String] = [:],
-        terminal: PseudoTerminal? = nil
+        terminal: PseudoTerminal? = nil,
+        output own: Pipe? = nil
     ) throws {
         let process = Process()
         process.executableURL = Self.path
@@ -35,6 +38,9 @@ final class BuiltProgram: Sendable {
         if let terminal {
             process.standardInput = terminal.slave
             process.standardOutput = terminal.slave
+        } else if let own {
+            process.standardInput = FileHandle.nullDevice
+            process.standardOutput = own
         } else {
             let pipe = Pipe()
             process.standardInput = FileHandle.nullDevice
@@ -54,6 +60,14 @@ final class BuiltProgram: Sendable {
     var isRunning: Bool { process.isRunning }
 
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+    #if os(Linux)
+    /// Whether it is stopped, as Ctrl-Z does.
+    var isStopped: Bool {
+        let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)
+        return status?.split(separator: ")").last?.hasPrefix(" T") == true
+    }
+    #endif
 
     /// Its exit status, once it has ended; -1 if a signal has ended it.
     func status() async -> Int32? { await ends.first { _ in true } }
@@ -108,6 +122,9 @@ final class PseudoTerminal: Sendable {
 
     /// All that was written so far.
     var text: String { shown.withLock { $0 } }
+
+    /// Holds up what is written, as Ctrl-S does.
+    func stopOutput() { tcflow(slave.fileDescriptor, Int32(TCOOFF)) }
 
     /// Takes what was written so far away.
     func clear() { shown.withLock { $0 = "" } }

@@ -91,4 +91,19 @@ extension FakeServer.Answer {
 
 extension Logger {
     static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+
+    static func recording(_ lines: Locked<[String]>) -> Logger { Logger(label: "test") { _ in Recorder(lines: lines) } }
+
+    private struct Recorder: LogHandler {
+        var lines: Locked<[String]>
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
+    }
 }

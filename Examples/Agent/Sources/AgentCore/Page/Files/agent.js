@@ -2,69 +2,30 @@
 
 import { Chart, clockTime } from "./chart.js";
 import { Scrape } from "./prometheus.js";
+import { byId, cell, counts, dash, durations, durationText, fixed, isKnown, look, percents, percentText, row, seconds, show, showTime, usageCell } from "./show.js";
 import { View } from "./view.js";
 
 const chartSeconds = 300;
 const pollMilliseconds = 2000;
 const timeoutMilliseconds = 3000;
-const dash = "–";
 
-const byId = (id) => document.getElementById(id);
-const seconds = () => performance.now() / 1000;
-const isKnown = (value) => Number.isFinite(value);
-const fixed = (value, digits) => (isKnown(value) ? value.toFixed(digits) : dash);
-const percentText = (value) => (isKnown(value) ? `${value.toFixed(1)} %` : dash);
 const rateText = (value) => (isKnown(value) ? value.toLocaleString("en", { maximumFractionDigits: value < 10 ? 1 : 0 }) : dash);
 const gibibytes = (value) => (isKnown(value) ? (value / 2 ** 30).toFixed(1) : dash);
 
-/** A time as [figure, unit]. */
-function duration(value) {
-  if (!isKnown(value)) return [dash, ""];
-  return value < 1 ? [(value * 1000).toFixed(value < 0.01 ? 1 : 0), "ms"] : [value.toFixed(2), "s"];
-}
-const durationText = (value) => duration(value).join(" ").trim();
-
-const colors = [3, 4, 5, 6, 7, 8, 9, 10, 1, 2].map((number) => `color-${number}`);
-const styles = ["solid", "dashed", "dotted"];
-const places = new Map();
-
-/** A model or GPU keeps its colour when others come; where they are used up, the line's style tells them apart. */
-function look(key) {
-  if (!places.has(key)) places.set(key, places.size);
-  const number = places.get(key);
-  return { color: colors[number % colors.length], style: styles[Math.floor(number / colors.length) % styles.length] };
-}
-
-const percents = { end: 100, format: percentText, tick: (value) => `${value} %` };
-const whole = (value) => (Number.isInteger(value) ? value : "");
 const view = new View(chartSeconds);
 const charts = {
   kv: new Chart(byId("chart-kv"), percents),
-  requests: new Chart(byId("chart-requests"), { minimumEnd: 4, format: (value) => fixed(value, 0), tick: whole }),
+  requests: new Chart(byId("chart-requests"), counts),
   output: new Chart(byId("chart-output"), { minimumEnd: 4, format: (value) => `${rateText(value)} /s`, tick: rateText }),
-  ttft: new Chart(byId("chart-ttft"), {
-    minimumEnd: 0.1,
-    format: durationText,
-    tick: (value) => (value === 0 ? "0" : value < 1 ? `${+(value * 1000).toFixed(1)} ms` : `${+value.toFixed(2)} s`),
-  }),
+  ttft: new Chart(byId("chart-ttft"), durations),
   busy: new Chart(byId("chart-busy"), percents),
   memory: new Chart(byId("chart-memory"), percents),
 };
 
-/** Shows a figure, and keeps its exact value where a program can read it. */
-function show(id, value, text) {
-  byId(id).textContent = text;
-  byId(id).dataset.value = value ?? "";
-}
-
 function showTiles(state) {
   for (const id of ["running", "waiting"]) show(id, state[id], fixed(state[id], 0));
   for (const id of ["output", "input"]) show(id, state[id], rateText(state[id]));
-  for (const id of ["p50", "p95"]) {
-    const [figure, unit] = duration(state[id]);
-    show(id, state[id], figure);
-    byId(id).parentElement.querySelector(".unit").textContent = unit;
-  }
+  for (const id of ["p50", "p95"]) showTime(id, state[id]);
 }
 
 /** A model's name, with its server where two servers have it. */
@@ -94,42 +55,6 @@ function showCharts({ models, gpus }) {
   charts.memory.update(points, lines(gpus, "memory", (gpu) => gpu.label));
 }
 
-function cell(label, text, value) {
-  const result = document.createElement("td");
-  result.dataset.label = label;
-  result.dataset.value = value ?? "";
-  result.textContent = text;
-  return result;
-}
-
-function usageCell(label, text, value, percent, color) {
-  const result = cell(label, text, value);
-  result.className = "usage";
-  const meter = document.createElement("span");
-  meter.className = `meter ${color}`;
-  meter.ariaHidden = "true";
-  const fill = document.createElement("span");
-  fill.style.width = `${Math.min(Math.max(percent ?? 0, 0), 100)}%`;
-  meter.append(fill);
-  result.append(meter);
-  return result;
-}
-
-function row(key, name, look, cells) {
-  const result = document.createElement("tr");
-  result.dataset.key = key;
-  const title = document.createElement("th");
-  title.scope = "row";
-  if (look) {
-    const mark = document.createElement("span");
-    mark.className = `mark ${look.color} ${look.style}`;
-    title.append(mark);
-  }
-  title.append(name);
-  result.append(title, ...cells);
-  return result;
-}
-
 function serverCell(server) {
   const result = cell("Server", `${server.engine} ${server.place ?? server.server}`, server.engine);
   result.className = "server";
@@ -138,7 +63,7 @@ function serverCell(server) {
 
 function serverRows(server) {
   if (server.models.length === 0) {
-    const result = row(server.key, server.isUp ? "no model" : "down", null, [serverCell(server)]);
+    const result = row(server.isUp ? "no model" : "down", null, [serverCell(server)]);
     result.classList.toggle("is-down", !server.isUp);
     const rest = cell("", "");
     rest.colSpan = 9;
@@ -146,7 +71,7 @@ function serverRows(server) {
     return [result];
   }
   return server.models.map((model) =>
-    row(model.key, model.name || "not told", look(model.key), [
+    row(model.name || "not told", look(model.key), [
       serverCell(server),
       cell("Running", fixed(model.running, 0), model.running),
       cell("Waiting", fixed(model.waiting, 0), model.waiting),
@@ -164,7 +89,7 @@ function serverRows(server) {
 function gpuRow(gpu) {
   const color = look(gpu.key);
   const memory = `${gibibytes(gpu.memory)} of ${gibibytes(gpu.memoryLimit)} GiB`;
-  return row(gpu.key, gpu.label, color, [
+  return row(gpu.label, color, [
     usageCell("Busy", percentText(gpu.busy), gpu.busy, gpu.busy, color.color),
     usageCell("Memory", memory, gpu.memory, gpu.memoryShare, color.color),
     cell("Temperature", isKnown(gpu.temperature) ? `${fixed(gpu.temperature, 0)} °C` : dash, gpu.temperature),
@@ -199,7 +124,7 @@ function showService(scrape) {
 function showDown(servers) {
   const down = servers.filter(({ isUp }) => !isUp);
   byId("down").hidden = down.length === 0;
-  byId("down-commands").textContent = down.map(({ url }) => `genai-agent check ${url}`).join("\n");
+  byId("down-commands").textContent = down.map(({ address }) => `genai-agent check ${address}`).join("\n");
 }
 
 let scrapes = 0;
@@ -244,8 +169,16 @@ async function read() {
   }
 }
 
+let timer = null;
+let polls = 0;
+
 async function poll() {
+  clearTimeout(timer);
+  polls += 1;
+  const number = polls;
   const scrape = await read();
+  // One that was begun meanwhile goes on in its place.
+  if (number !== polls) return;
   // The next one comes whatever happens here.
   timer = setTimeout(poll, pollMilliseconds);
   if (scrape === "locked") setState("locked");
@@ -253,11 +186,9 @@ async function poll() {
   else showGap();
 }
 
-let timer = null;
 byId("token").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem("token", byId("token-text").value.trim());
-  clearTimeout(timer);
   poll();
 });
 poll();

@@ -20,13 +20,17 @@ const modelOf = (labels) => labels.model ?? labels.gen_ai_request_model ?? "";
 // What is polled has an address; the agent's own series have none.
 const isPolled = (labels) => labels.server_address !== undefined;
 
+function address(labels) {
+  const host = labels.server_address.includes(":") ? `[${labels.server_address}]` : labels.server_address;
+  return `${host}:${labels.server_port}${labels.url_path ?? ""}`;
+}
+
 /** Where a server is, and what its owner calls it. */
 function place(labels) {
-  const host = labels.server_address.includes(":") ? `[${labels.server_address}]` : labels.server_address;
   const own = Object.entries(labels).filter(
     ([name]) => !ofSeries.has(name) && !["server_address", "server_port", "url_path"].includes(name),
   );
-  return [`${host}:${labels.server_port}${labels.url_path ?? ""}`, ...own.map(([name, value]) => `${name}=${value}`)].join(" ");
+  return [address(labels), ...own.map(([name, value]) => `${name}=${value}`)].join(" ");
 }
 
 /** What the models of one answer have counted. */
@@ -114,7 +118,8 @@ export class View {
     };
     const servers = scrape.series("gen_ai_server_up", isPolled).map(({ labels, value }) => ({
       key: serverKey(labels), engine: labels.engine ?? "unknown", place: place(labels), isUp: value === 1, models: new Map(),
-      url: `http://${place(labels).split(" ")[0]}`,
+      // Whether it speaks https is not told.
+      address: labels.server_port === "443" ? `https://${address(labels)}` : address(labels),
     }));
     const byKey = new Map(servers.map((server) => [server.key, server]));
     for (const [field, name] of Object.entries(gauges)) {

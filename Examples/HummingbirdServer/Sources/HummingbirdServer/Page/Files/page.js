@@ -3,77 +3,28 @@
 import { Chart, clockTime } from "./chart.js";
 import { History } from "./history.js";
 import { Scrape } from "./prometheus.js";
+import { byId, cell, counts, dash, durations, durationText, fixed, isKnown, look, percents, percentText, row, seconds, show, showTime, usageCell } from "./show.js";
 
 const chartSeconds = 300;
 const pollMilliseconds = 1000;
 const timeoutMilliseconds = 3000;
-const dash = "–";
 
-const byId = (id) => document.getElementById(id);
-const seconds = () => performance.now() / 1000;
-const isKnown = (value) => Number.isFinite(value);
-
-function fixed(value, digits) {
-  return isKnown(value) ? value.toFixed(digits) : dash;
-}
-
-/** A time as [figure, unit]. */
-function duration(value) {
-  if (!isKnown(value)) return [dash, ""];
-  return value < 1 ? [(value * 1000).toFixed(value < 0.01 ? 1 : 0), "ms"] : [value.toFixed(2), "s"];
-}
-
-// Of models: the first two colours are those of the server as a whole. A model keeps its place when others come.
-const colors = [3, 4, 5, 6, 7, 8, 9, 10].map((number) => `color-${number}`);
-const styles = ["solid", "dashed", "dotted"];
-const places = new Map();
-
-/** Where colours are used up, the line's style tells models apart. */
-function look(model) {
-  if (!places.has(model)) places.set(model, places.size);
-  const place = places.get(model);
-  const style = styles[Math.floor(place / colors.length) % styles.length];
-  return { color: colors[place % colors.length], style };
-}
-
-const durationText = (value) => duration(value).join(" ").trim();
 const countText = (value) => (isKnown(value) ? value.toLocaleString("en") : dash);
 const rateText = (value) => (isKnown(value) ? `${value.toFixed(value < 100 ? 1 : 0)} /s` : dash);
-const percentText = (value) => (isKnown(value) ? `${value.toFixed(1)} %` : dash);
 
 const history = new History(chartSeconds);
 const charts = {
-  kv: new Chart(byId("chart-kv"), { end: 100, format: percentText, tick: (value) => `${value} %` }),
-  requests: new Chart(byId("chart-requests"), {
-    minimumEnd: 4,
-    format: (value) => fixed(value, 0),
-    tick: (value) => (Number.isInteger(value) ? value : ""),
-  }),
-  ttft: new Chart(byId("chart-ttft"), {
-    minimumEnd: 0.1,
-    format: durationText,
-    tick: (value) => (value === 0 ? "0" : value < 1 ? `${+(value * 1000).toFixed(1)} ms` : `${+value.toFixed(2)} s`),
-  }),
+  kv: new Chart(byId("chart-kv"), percents),
+  requests: new Chart(byId("chart-requests"), counts),
+  ttft: new Chart(byId("chart-ttft"), durations),
   rate: new Chart(byId("chart-rate"), {
     minimumEnd: 1,
     format: (value) => `${fixed(value, 1)} /s`,
     tick: (value) => +value.toFixed(2),
   }),
   tokens: new Chart(byId("chart-tokens"), { minimumEnd: 10, format: rateText, tick: (value) => value.toLocaleString("en") }),
-  goodput: new Chart(byId("chart-goodput"), { end: 100, format: percentText, tick: (value) => `${value} %` }),
+  goodput: new Chart(byId("chart-goodput"), percents),
 };
-
-/** Shows a figure, and keeps its exact value where a program can read it. */
-function show(id, value, text) {
-  byId(id).textContent = text;
-  byId(id).dataset.value = value ?? "";
-}
-
-function showTime(id, value) {
-  const [figure, unit] = duration(value);
-  show(id, value, figure);
-  byId(id).parentElement.querySelector(".unit").textContent = unit;
-}
 
 /** What failed in the last minute, and beside it the clients that have hung up: they are no failures. */
 function failuresText({ client_gone: gone, ...failures }) {
@@ -150,43 +101,19 @@ function showCharts(state) {
   );
 }
 
-function cell(label, text, value) {
-  const result = document.createElement("td");
-  result.dataset.label = label;
-  result.dataset.value = value ?? "";
-  result.textContent = text;
-  return result;
-}
-
 function modelRow(model) {
-  const { color, style } = look(model.name);
-  const row = document.createElement("tr");
-  row.dataset.model = model.name;
-  const name = document.createElement("th");
-  name.scope = "row";
-  const mark = document.createElement("span");
-  mark.className = `mark ${color} ${style}`;
-  name.append(mark, model.name);
-  const usage = cell("KV cache", percentText(model.kvCacheUsage), model.kvCacheUsage);
-  usage.className = "usage";
-  const meter = document.createElement("span");
-  meter.className = `meter ${color}`;
-  meter.ariaHidden = "true";
-  const fill = document.createElement("span");
-  fill.style.width = `${model.kvCacheUsage ?? 0}%`;
-  meter.append(fill);
-  usage.append(meter);
-  row.append(
-    name,
-    usage,
+  const own = look(model.name);
+  const result = row(model.name, own, [
+    usageCell("KV cache", percentText(model.kvCacheUsage), model.kvCacheUsage, model.kvCacheUsage, own.color),
     cell("Requests since start", countText(model.total), model.total),
     cell("Failed since start", countText(model.failed), model.failed),
     cell("Tokens out per second", rateText(model.outputRate), model.outputRate),
     cell("Goodput", percentText(model.goodput), model.goodput),
     cell("First token, median", durationText(model.p50), model.p50),
     cell("Per token, median", durationText(model.perToken), model.perToken),
-  );
-  return row;
+  ]);
+  result.dataset.model = model.name;
+  return result;
 }
 
 const title = document.title;

@@ -1,23 +1,28 @@
 // Which of the two formats a scraper is given.
 
 import Foundation
+import Hummingbird
 
 /// A format of `/metrics`.
-enum MetricsFormat: Equatable, Sendable {
+public enum MetricsFormat: Equatable, Sendable {
     /// Prometheus' text, version 0.0.4.
     case prometheus
     /// OpenMetrics 1.0, which has exemplars.
     case openMetrics
 
-    var contentType: String {
+    /// The media type of the answer.
+    public var contentType: String {
         switch self {
         case .prometheus: "text/plain; version=0.0.4; charset=utf-8"
         case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
         }
     }
 
+    /// The one that a request prefers.
+    public init(_ request: Request) { self.init(accept: request.headers[values: .accept].joined(separator: ",")) }
+
     /// The one that an `Accept` header prefers. Who does not speak of OpenMetrics gets the older one.
-    init(accept: String?) {
+    public init(accept: String?) {
         var openMetrics = 0.0
         var other = 0.0
         for part in (accept ?? "").split(separator: ",") {
