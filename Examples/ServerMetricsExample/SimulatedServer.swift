@@ -18,8 +18,13 @@ struct SimulatedServer {
 
     struct Request {
         let model: Int
-        var tokens: Int
-        var tokensToCome: Int
+        /// Counts and times it.
+        let tracked: ServerRequest
+        let inputTokens: Int
+        let outputTokens: Int
+        var generated = 0
+
+        var tokens: Int { inputTokens + generated }
     }
 
     static let capacity = 24
@@ -39,8 +44,8 @@ struct SimulatedServer {
     mutating func tick(_ metrics: ServerMetricsCollector) {
         ticks += 1
         accept(metrics)
-        generate(metrics)
-        schedule(metrics)
+        generate()
+        schedule()
         for model in models { metrics.setKVCacheUsage(model: model.name, percent: model.kvCacheUsage) }
     }
 
@@ -48,37 +53,41 @@ struct SimulatedServer {
     private mutating func accept(_ metrics: ServerMetricsCollector) {
         let isBusy = ticks % 100 < 60
         for _ in 0..<Int.random(in: 0...(isBusy ? 3 : 1)) {
+            let model = Int.random(in: models.indices)
             waiting.append(
                 Request(
-                    model: Int.random(in: models.indices),
-                    tokens: Int.random(in: 50...1_500),
-                    tokensToCome: Int.random(in: 50...600)
+                    model: model,
+                    tracked: metrics.enqueueRequest(model: models[model].name),
+                    inputTokens: Int.random(in: 50...1_500),
+                    outputTokens: Int.random(in: 50...600)
                 )
             )
-            metrics.incrementRequestsWaiting()
         }
     }
 
-    private mutating func generate(_ metrics: ServerMetricsCollector) {
+    private mutating func generate() {
         for model in models.indices {
-            for request in models[model].running.indices {
-                models[model].running[request].tokens += 20
-                models[model].running[request].tokensToCome -= 20
+            for position in models[model].running.indices {
+                let request = models[model].running[position]
+                let tokens = min(20, request.outputTokens - request.generated)
+                request.tracked.markFirstToken()
+                request.tracked.addOutputTokens(tokens)
+                models[model].running[position].generated += tokens
             }
-            let before = models[model].running.count
-            models[model].running.removeAll { $0.tokensToCome <= 0 }
-            let ended = before - models[model].running.count
-            served += ended
-            metrics.decrementRequestsRunning(by: ended)
+            let ended = models[model].running.filter { $0.generated == $0.outputTokens }
+            for request in ended {
+                request.tracked.finish(inputTokens: request.inputTokens, outputTokens: request.outputTokens)
+            }
+            models[model].running.removeAll { $0.generated == $0.outputTokens }
+            served += ended.count
         }
     }
 
-    private mutating func schedule(_ metrics: ServerMetricsCollector) {
+    private mutating func schedule() {
         while running < Self.capacity, !waiting.isEmpty {
             let request = waiting.removeFirst()
+            request.tracked.start()
             models[request.model].running.append(request)
-            metrics.decrementRequestsWaiting()
-            metrics.incrementRequestsRunning()
         }
     }
 }

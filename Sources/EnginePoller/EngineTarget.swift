@@ -14,7 +14,7 @@ import Foundation
 /// configuration.engines = [EngineTarget(url: url, attributes: ["zone": "eu-1"])]
 /// ```
 public struct EngineTarget: Sendable {
-    /// The URL of the engine's metrics page, http or https. Without a path, `/metrics` is used.
+    /// The URL of the engine's metrics page, http or https. Without a path, or with `/v1`, `/metrics` is used.
     ///
     /// User info (`http://user:password@host`) is sent as Basic authorization and never logged.
     public var url: URL
@@ -43,7 +43,7 @@ public struct EngineTarget: Sendable {
     /// Makes a target. Nothing is checked here: a poller leaves out an unusable one, and logs why.
     ///
     /// - Parameters:
-    ///   - url: the engine's metrics page, http or https. Without a path, `/metrics` is used.
+    ///   - url: the engine's metrics page, http or https. Without a path, or with `/v1`, `/metrics` is used.
     ///   - interval: time from one poll to the next, 10 milliseconds to a year; by default 5 seconds.
     ///   - bearerToken: sent as `Authorization: Bearer ...`; by default none.
     ///   - headers: further headers of every request; by default none.

@@ -31,7 +31,7 @@ struct StartNote: Sendable {
             places.append("\(HTTPEndpoint.name(of: otlp.endpoint)) (\(otlp.protocol.name))")
         }
         if configuration.exporters.contains(.console) { places.append("the console") }
-        guard !places.isEmpty else { return "Metrics are not exported, only served by prometheusText()" }
+        guard !places.isEmpty else { return "Metrics are not exported, only served as Prometheus text" }
         return "Metrics go to \(places.joined(separator: " and ")) every \(configuration.exportInterval.inSeconds)"
     }
 

@@ -51,6 +51,14 @@ struct EngineTargetTests {
         #expect(warnings.isEmpty)
     }
 
+    @Test("without a path, or with that of an OpenAI client, it is /metrics", arguments: ["", "/", "/v1", "/v1/"])
+    func path(path: String) throws {
+        let target = EngineTarget(url: try #require(URL(string: "http://a:1\(path)?x=y")))
+        let request = try #require(requests([target]).first)
+        #expect(request.endpoint.url.absoluteString == "http://a:1/metrics?x=y")
+        #expect(request.identity.path == nil)
+    }
+
     @Test("host and port alone count as http")
     func schemeless() {
         let (urls, _, warnings) = targets("localhost:8000,10.0.0.1:80/metrics,[::1]:8000")

@@ -267,7 +267,7 @@ struct InstrumentationTests {
         let alone = ["OTEL_METRICS_EXPORTER": "none", "GENAI_ENABLE_OLLAMA_SERVER_METRICS": "false"]
         #expect(
             note(alone) { $0.gpus = nil }
-                == "Metrics are not exported, only served by prometheusText(); nothing is polled"
+                == "Metrics are not exported, only served as Prometheus text; nothing is polled"
         )
         let five = ["GENAI_SERVER_METRICS_TARGETS": "http://a http://b http://c http://d http://e"]
         #expect(note(five).contains("5 engines (http://a, http://b, http://c, 2 more)"))

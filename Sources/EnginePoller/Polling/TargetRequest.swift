@@ -60,7 +60,8 @@ struct TargetRequest: Sendable, Equatable {
 
     private init(_ target: EngineTarget, _ notes: inout [Note]) throws {
         let given = try HTTPEndpoint(target.url.absoluteString)
-        let hasPath = !given.path.isEmpty && given.path != "/"
+        // An application's own client has the URL with /v1.
+        let hasPath = !["", "/", "/v1", "/v1/"].contains(given.path)
         let endpoint = hasPath ? given : given.replacingPath("/metrics", keepingQuery: true)
         let parts = URLComponents(url: endpoint.url, resolvingAgainstBaseURL: false)
         let model = parts?.queryItems?.first { $0.name == "model" }?.value

@@ -13,6 +13,8 @@ struct Program: AsyncParsableCommand {
             Reads Ollama, vLLM, SGLang, TGI, llama.cpp, TensorRT-LLM, Triton, LMDeploy, NIM and Dynamo, and NVIDIA, AMD and Apple \
             GPUs. The OTEL_ and GENAI_ variables of GenAIOtel set the rest: where to export to, credentials, intervals.
             """,
+        // The library's, with which it is released.
+        version: "0.1.0",
         subcommands: [WatchCommand.self, RunCommand.self, CheckCommand.self],
         defaultSubcommand: WatchCommand.self
     )

@@ -251,6 +251,31 @@ struct AgentTests {
         #expect(view.problems.map { $0.contains("Line 2") } == [true])
     }
 
+    @Test("an address that is taken is named, and what to do about it")
+    func takenAddress() async throws {
+        let other = try SilentServer()
+        var options = AgentOptions()
+        options.listen = ListenAddress(host: "127.0.0.1", port: other.port)
+        let agent = try Agent(options, environment: Self.quiet, signals: [], logger: .silent) { _ in }
+        await #expect(throws: UsageProblem("127.0.0.1:\(other.port) is taken: choose another one with --listen")) {
+            try await agent.run()
+        }
+    }
+
+    @Test("its version is the library's, and that nothing is polled is said")
+    func version() async throws {
+        let lines = Locked<[String]>([])
+        try await withAgent(AgentOptions(), logger: .recording(lines)) { _, port in
+            #expect(lines.withLock { $0 }.contains { $0.contains("No engine is named; --discover looks for engines") })
+            let program = try BuiltProgram(["--version"])
+            #expect(await program.status() == 0)
+            try await eventually("its output") { program.text.hasSuffix("\n") }
+            let version = program.text.trimmingCharacters(in: .whitespacesAndNewlines)
+            let page = try await get("/metrics", port: port)
+            #expect(page.text.contains("telemetry_distro_version=\"\(version)\""))
+        }
+    }
+
     @Test("SIGHUP reads the file again; SIGTERM delivers the last values and ends with 0")
     func signals() async throws {
         let path = NSTemporaryDirectory() + "targets-\(UUID().uuidString)"

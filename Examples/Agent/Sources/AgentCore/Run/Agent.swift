@@ -4,12 +4,14 @@ import Foundation
 import GenAIOtel
 import Hummingbird
 import Logging
+import NIOCore
 import ServiceLifecycle
 import UnixSignals
 
 /// The agent: polls, exports, serves.
 package struct Agent: Sendable {
     let instrumentation: GenAIInstrumentation
+    private let address: ListenAddress
     let services: ServiceGroup
     let targets: Targets
     let reload: ReloadService
@@ -35,6 +37,9 @@ package struct Agent: Sendable {
         let token = try options.token(environment)
         let list = try TargetList(options.engines, targetsFile: options.targetsFile, environment: environment)
         for problem in list.problems { logger.warning("\(problem)") }
+        if list.targets.isEmpty, !options.discovers {
+            logger.notice("No engine is named; --discover looks for engines on this machine")
+        }
         var configuration = GenAIConfiguration(agentEnvironment: environment, logger: logger)
         configuration.engines = list.targets
         let instrumentation = instrument(configuration)
@@ -77,11 +82,18 @@ package struct Agent: Sendable {
         )
         group.maximumGracefulShutdownDuration = .seconds(15)
         self.instrumentation = instrumentation
+        address = options.listen
         self.targets = targets
         self.reload = reload
         services = ServiceGroup(configuration: group)
     }
 
     /// Serves until a signal ends it.
-    package func run() async throws { try await services.run() }
+    ///
+    /// - Throws: ``UsageProblem`` if the address is taken.
+    package func run() async throws {
+        do { try await services.run() } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            throw UsageProblem("\(address) is taken: choose another one with --listen")
+        }
+    }
 }

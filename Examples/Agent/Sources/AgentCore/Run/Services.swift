@@ -15,11 +15,7 @@ struct InstrumentationService: Service {
         // Throws if the group is cancelled instead: the last values are due all the same.
         try? await gracefulShutdown()
         let isDelivered = await instrumentation.shutdown(timeout: .seconds(5))
-        let statistics = instrumentation.exportStatistics
-        logger.info(
-            "Ended",
-            metadata: ["delivered": "\(isDelivered)", "exports": "\(statistics.exportsDelivered)"]
-        )
+        logger.info(isDelivered ? "Ended" : "Ended; the last values were not delivered")
     }
 }
 
@@ -42,7 +38,7 @@ struct ReloadService: Service {
             targets.read(file)
             logger.notice("Read the file of targets", metadata: ["engines": "\(file.entries.count)"])
         } catch {
-            logger.error("The file of targets can't be used, so the former targets stay: \(error)")
+            logger.error("The file of targets \(path) can't be used, so the former targets stay: \(error)")
         }
     }
 }

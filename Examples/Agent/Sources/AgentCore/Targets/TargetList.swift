@@ -46,7 +46,7 @@ struct TargetList: Sendable {
             do {
                 read(try TargetFile(contentsOf: targetsFile))
             } catch {
-                throw UsageProblem("The file of targets can't be used: \(error)")
+                throw UsageProblem("The file of targets \(targetsFile) can't be used: \(error)")
             }
         }
     }
