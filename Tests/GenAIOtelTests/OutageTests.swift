@@ -126,7 +126,7 @@ struct OutageTests {
         exporter.close()
         #expect(exporter.statistics.exportsFailed == 3)
         #expect(exporter.statistics.exportsBuffered == 0)
-        #expect(recorder.lines(.warning).last?.contains("3 exports are dropped") == true)
+        #expect(recorder.lines(.warning).last?.contains("3 exports to \(server.url)/v1/metrics are dropped") == true)
     }
 
     @Test("switched off, an export that can't be delivered is dropped, and the next one is none the worse for it")

@@ -96,7 +96,7 @@ final class Delivery: Sendable {
         let (dropped, isClosed) = state.mutate { (change(&$0.queue), $0.queue.isClosed) }
         guard !dropped.isEmpty else { return }
         if isClosed {
-            exporter.dropped(dropped, because: "not delivered before the shutdown")
+            exporter.dropped(dropped, because: "the collector did not accept them before the end of the shutdown")
         } else {
             exporter.dropped(
                 dropped,

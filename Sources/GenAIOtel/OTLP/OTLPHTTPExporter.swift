@@ -160,7 +160,7 @@ final class OTLPHTTPExporter: SnapshotExporter {
             takeBack(export)
             ownMetrics?.failed(points: export.points, errorType: "dropped")
         }
-        let what = exports.count == 1 ? "An export is" : "\(exports.count) exports are"
+        let what = exports.count == 1 ? "An export to \(endpoint) is" : "\(exports.count) exports to \(endpoint) are"
         losses.failed(.warning, "\(what) dropped: \(reason)")
     }
 
