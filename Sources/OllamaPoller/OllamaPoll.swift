@@ -128,14 +128,13 @@ final class OllamaPoll: ServerPoll {
 
     /// Ollama's version; nil if it does not answer.
     func version(until deadline: ContinuousClock.Instant, _ cancellation: Cancellation) -> String? {
-        struct Version: Decodable { var version: String }
         var request = request
         request.endpoint = endpoint.appendingPath("api/version")
         let timeout = ContinuousClock.now.duration(to: deadline)
         guard case .success(let response) = transport.send(request, timeout: timeout, cancellation: cancellation),
             response.status == 200
         else { return nil }
-        return (try? JSONDecoder().decode(Version.self, from: Data(response.body)))?.version
+        return (try? JSONDecoder().decode(VersionAnswer.self, from: Data(response.body)))?.version
     }
 
     private func explain(status: Int) -> String {
@@ -176,3 +175,7 @@ final class OllamaPoll: ServerPoll {
         )
     }
 }
+
+// Not inside the method that decodes it: Debian's Swift 6.2 crashes there.
+/// The answer of `/api/version`.
+private struct VersionAnswer: Decodable { var version: String }

@@ -117,8 +117,10 @@ struct TargetExchange {
 
     /// Whether it is a llama.cpp server that is up. It answers this request even while it can't answer others.
     func isHealthy(_ request: TargetRequest) -> Bool {
-        struct Health: Decodable { var status: String }
         guard case .success(let answer) = send(request.sibling("/health")) else { return false }
-        return (try? JSONDecoder().decode(Health.self, from: Data(answer.body)))?.status == "ok"
+        return (try? JSONDecoder().decode(HealthAnswer.self, from: Data(answer.body)))?.status == "ok"
     }
 }
+
+/// The answer of llama.cpp's `/health`.
+private struct HealthAnswer: Decodable { var status: String }

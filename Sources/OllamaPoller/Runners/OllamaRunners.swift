@@ -159,9 +159,7 @@ final class OllamaRunners {
         _ timeout: Duration,
         _ cancellation: Cancellation
     ) -> String? {
-        struct Question: Encodable { var model: String }
-        struct Answer: Decodable { var modelfile: String }
-        guard let body = try? JSONEncoder().encode(Question(model: model)) else { return nil }
+        guard let body = try? JSONEncoder().encode(["model": model]) else { return nil }
         let request = HTTPRequest(
             method: "POST",
             endpoint: endpoint.appendingPath("api/show"),
@@ -170,7 +168,7 @@ final class OllamaRunners {
         )
         guard case .success(let response) = ollama.send(request, timeout: timeout, cancellation: cancellation),
             response.status == 200,
-            let answer = try? JSONDecoder().decode(Answer.self, from: Data(response.body))
+            let answer = try? JSONDecoder().decode(ShowAnswer.self, from: Data(response.body))
         else { return nil }
         let line = answer.modelfile.split(whereSeparator: \.isNewline).first { $0.hasPrefix("FROM ") }
         return line.map { $0.dropFirst("FROM ".count).trimmingCharacters(in: .whitespaces) }
@@ -191,3 +189,6 @@ private func weightsKey(_ file: String) -> String {
     let name = file.utf8.lastIndex(of: UInt8(ascii: "/")).map { file[file.utf8.index(after: $0)...] } ?? file[...]
     return name.hasPrefix("sha256-") ? String(name) : file
 }
+
+/// The answer of `/api/show`, as far as it is read.
+private struct ShowAnswer: Decodable { var modelfile: String }
