@@ -3,7 +3,7 @@
 A block of a doc comment is shorter: it stands in a function that has a few names already, see COMMENT_CONTEXT. The page about
 integrations shows the files of a package, and how they are used: its other blocks are compiled beside these.
 """
-import glob, os, re, subprocess, tempfile
+import functools, glob, os, re, subprocess, tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 from .builds import EXAMPLE, INTEGRATIONS, build
@@ -51,6 +51,7 @@ def check(documents):
     return problems if blocks and files and examples else ["no Swift block was found"]
 
 
+@functools.cache
 def integration_files():
     files = {}
     for path in glob.glob(INTEGRATION_FILES, root_dir=ROOT):
@@ -132,6 +133,7 @@ def package_of(block):
     return EXAMPLE if uses_packages else None
 
 
+@functools.cache
 def package_flags(package):
     """Where the other packages' modules are, those in C too, which Swift's import."""
     flags = ["-I", os.path.join(ROOT, package, MODULES)]
