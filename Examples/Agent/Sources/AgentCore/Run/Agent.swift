@@ -63,9 +63,8 @@ package struct Agent: Sendable {
         if options.discovers {
             parts.append(DiscoveryService(targets: targets, readings: { metrics.readings }))
         }
-        // Last, because services are ended in the reverse of their order: the last values are those after everything else has
-        // ended. In a group of its own: a client that does not read its answer must not use
-        // up the time of the last export.
+        // Last, so that it ends first: the last values are those after everything else has ended. In a group of its own: a
+        // client that does not read its answer must not use up the time of the last export.
         var serving = ServiceGroupConfiguration(services: [server], logger: logger)
         serving.maximumGracefulShutdownDuration = Self.drainLimit
         parts.append(ServiceGroup(configuration: serving))
